@@ -1,0 +1,1 @@
+"""Effects on the outside world; every adapter takes and returns domain types."""

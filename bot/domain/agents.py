@@ -1,0 +1,84 @@
+"""The contract between the orchestrator and an agent: what it is asked, and what it answers."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from bot.domain.refs import AttemptRef, IssueRef
+from bot.domain.values import Value
+
+
+class Finding(Value):
+    """One piece of evidence: what is wrong, and where (line from 1; None when it has no place)."""
+
+    message: str
+    path: str | None = None
+    line: int | None = None
+    severity: Literal["error", "warning", "note"] = "error"
+
+
+class Feedback(Value):
+    """Why an earlier attempt was not good enough: from a check, a rejection at a gate, or a person's `/retry`."""
+
+    source: Literal["check", "rejection", "agent", "retry"]
+    name: str
+    reason: str
+    findings: tuple[Finding, ...] = ()
+
+
+class Limits(Value):
+    """Bounds of one attempt: seconds of wall clock, seconds of silence, US dollars (None: no cap)."""
+
+    wall_seconds: float = 3600.0
+    idle_seconds: float = 900.0
+    max_usd: float | None = None
+
+
+class AgentRequest(Value):
+    """Everything an agent is given. It gets file names, not contents; `workspace` is its working directory.
+
+    `settings` belongs to the agent adapter (argv of a `command`, the script of `scripted`, a model's name).
+    """
+
+    attempt: AttemptRef
+    issue: IssueRef
+    title: str
+    role: str
+    agent: str
+    model: str | None = None
+    prompt: str
+    workspace: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
+    limits: Limits = Limits()
+    settings: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+
+
+class AgentStatus(StrEnum):
+    """How an attempt's agent ended. Only OK carries work that may be judged."""
+
+    OK = "ok"
+    AGENT_ERROR = "agent_error"
+    BUDGET = "budget"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+    BAD_OUTPUT = "bad_output"
+    CLI_ERROR = "cli_error"
+    LOST = "lost"
+
+
+class AgentResult(Value):
+    """What came back. `cost_usd` is what the attempt cost whatever its status; `detail` explains a failure
+    to a person, in a line or a few."""
+
+    status: AgentStatus
+    summary: str = ""
+    detail: str = ""
+    cost_usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+    session_id: str | None = None
+    exit_code: int | None = None

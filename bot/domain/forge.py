@@ -1,0 +1,109 @@
+"""What GitHub tells us, as immutable snapshots: the forge's side of every decision.
+
+Times are GitHub's own, UTC, whole seconds. Ids are GitHub's numeric ids.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from bot.domain.refs import RepoRef
+from bot.domain.values import Value
+
+ReviewState = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
+CheckStatus = Literal["queued", "in_progress", "completed"]
+CheckConclusion = Literal["success", "failure", "neutral", "cancelled", "action_required"]
+
+
+class Actor(Value):
+    """Who did something. `is_bot` is true for Apps and other machine accounts."""
+
+    id: int
+    login: str
+    is_bot: bool = False
+
+
+class Label(Value):
+    """The fact that somebody put a label on an issue: the id is that of the `labeled` issue event."""
+
+    event_id: int
+    name: str
+    actor: Actor
+    at: datetime
+
+
+class Issue(Value):
+    """An issue as it stands."""
+
+    repo: RepoRef
+    number: int
+    id: int
+    title: str
+    body: str
+    state: Literal["open", "closed"]
+    labels: tuple[str, ...]
+    author: Actor
+    is_pull_request: bool = False
+
+
+class Comment(Value):
+    """A comment on an issue or on a pull request's conversation."""
+
+    id: int
+    issue_number: int
+    author: Actor
+    body: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class Review(Value):
+    """A submitted pull request review; `commit_id` is the head that the reviewer saw."""
+
+    id: int
+    pull_number: int
+    author: Actor
+    state: ReviewState
+    body: str
+    commit_id: str
+    submitted_at: datetime
+
+
+class PullRequest(Value):
+    """A pull request as it stands."""
+
+    number: int
+    node_id: str
+    state: Literal["open", "closed"]
+    draft: bool
+    merged: bool
+    merge_commit_sha: str | None
+    head_ref: str
+    head_sha: str
+    base_ref: str
+    base_sha: str
+    author: Actor
+
+
+class CheckRunReport(Value):
+    """What our one check run says about a head commit."""
+
+    name: str
+    head_sha: str
+    external_id: str
+    status: CheckStatus
+    conclusion: CheckConclusion | None = None
+    title: str
+    summary: str
+
+
+class Merged(Value):
+    """GitHub merged it; `sha` is the commit on the base branch."""
+
+    sha: str
+
+
+class MergeRefused(Value):
+    """GitHub would not merge. `head_moved` tells a changed head (409) from rules that are not met (405)."""
+
+    head_moved: bool
+    reason: str

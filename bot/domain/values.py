@@ -1,0 +1,9 @@
+"""The one base of every value in the domain: immutable, strict about its fields, JSON-able."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Value(BaseModel):
+    """An immutable record; an unknown field is an error, never silently dropped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
