@@ -1,0 +1,84 @@
+# Issuewright's commands. `make` lists them.
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+ARGS ?=
+JOBS ?= 2
+KILLS ?= 20
+DATABASE ?= sqlite
+SEED ?=
+
+BIN := .venv/bin
+RUNTIME := .venv/.installed-runtime
+DEV := .venv/.installed-dev
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+# An environment that was moved, or whose Python is gone, is made anew.
+ifneq ($(shell $(BIN)/python -c 'import sys; print(open(".venv/.place").read())' 2>/dev/null),$(CURDIR))
+$(RUNTIME) $(DEV): FORCE
+endif
+
+.PHONY: help
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(RUNTIME) ## A spec issue becomes a merged pull request, on this machine (ARGS="--auto --exit --json")
+	@$(BIN)/issuewright demo $(ARGS)
+
+# Stories run real processes and take their time: they come second, and only when the fast tests passed.
+STORIES := $(wildcard tests/stories tests/chaos)
+
+.PHONY: test
+test: $(DEV) ## All tests but the slow ones: fast ones first, then the stories (under 15 minutes)
+	@$(BIN)/python -m pytest -m "not slow" -n $(JOBS) $(STORIES:%=--ignore=%)
+ifneq ($(STORIES),)
+	@$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist worksteal $(STORIES)
+endif
+
+.PHONY: test-slow
+test-slow: $(DEV) ## The slow tests alone
+	@$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal --timeout 600
+
+.PHONY: check
+check: $(DEV) ## What CI checks without running anything: ruff, mypy --strict, direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: chaos
+chaos: $(DEV) ## Kill the service KILLS times at random moments (DATABASE=sqlite|postgres SEED=n)
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
+
+.PHONY: format
+format: $(DEV) ## Sort imports and format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: lock
+lock: $(DEV) ## Resolve pyproject.toml again into requirements/*.txt (UPGRADE=1 takes newer versions)
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group build --group dev pyproject.toml -o requirements/dev.txt
+	@$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
+	@$(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
+
+.PHONY: env
+env: $(DEV) ## Make or repair the environment in .venv (PYTHON=… chooses the interpreter)
+
+.PHONY: clean
+clean: ## Remove the environment, caches and build output
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@find bot workflows tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Set-up speaks on stderr: stdout belongs to the command that was asked for.
+$(RUNTIME): pyproject.toml requirements/install.sh requirements/build.txt requirements/runtime.txt
+	@PYTHON="$(PYTHON)" sh requirements/install.sh runtime >&2
+
+$(DEV): $(RUNTIME) requirements/dev.txt
+	@PYTHON="$(PYTHON)" sh requirements/install.sh dev >&2
+
+.PHONY: FORCE
+FORCE:

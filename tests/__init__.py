@@ -1,0 +1,1 @@
+"""Issuewright's tests: see CONTRIBUTING.md for what each folder proves."""

@@ -1,0 +1,22 @@
+"""Skips with a name and a way out: a test that lacks a program says how to get it.
+
+In CI (`CI=true` or `ISSUEWRIGHT_NO_SKIPS=1`) tests/conftest.py turns every skip into a failure.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+
+import pytest
+
+
+def program(name: str, package: str) -> pytest.MarkDecorator:
+    """A mark: skip unless the program `name` is on the PATH; `package` is the Debian package that has it."""
+    return pytest.mark.skipif(
+        shutil.which(name) is None, reason=f"{name} is missing; get it: apt-get install {package}"
+    )
+
+
+def skips_fail(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is a place where a skipped test is a failed one."""
+    return environment.get("CI") == "true" or environment.get("ISSUEWRIGHT_NO_SKIPS") == "1"

