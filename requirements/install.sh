@@ -36,7 +36,7 @@ if [ -e .venv/.unfinished ] || ! .venv/bin/python -m pip --version >/dev/null 2>
 fi
 
 touch .venv/.unfinished
-pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input "$@"; }
+pip() { .venv/bin/python -m pip --quiet --quiet --disable-pip-version-check --no-input "$@"; }
 
 install_runtime() {
     echo "Installing what Issuewright runs on (requirements/runtime.txt); the first time takes a minute …"
