@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: started on loopback from the binaries of a wheel, or else from the machine's own.
+"""A real PostgreSQL for tests, on loopback, from the binaries of a wheel or else of the machine.
 
 Its files do not survive a crash of the machine (fsync is off), only of processes: that is what tests kill.
 """
@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -44,7 +45,7 @@ class PostgresServer:
 
     @contextlib.contextmanager
     def fresh_database(self) -> Iterator[str]:
-        """An empty database for the time of the block; whoever is still connected at its end is thrown out."""
+        """An empty database for the time of the block; clients still connected at its end are thrown out."""
         name = sql.Identifier(f"test_{secrets.token_hex(6)}")
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
@@ -57,7 +58,7 @@ class PostgresServer:
 
 @contextlib.contextmanager
 def start_server() -> Iterator[PostgresServer]:
-    """A server with a new, empty cluster in a temporary directory; stopped and removed at the end of the block.
+    """A server with a new, empty cluster in a temporary directory, stopped and removed with the block.
 
     Skips the test when neither the wheel nor the machine has the binaries.
     """
@@ -77,7 +78,7 @@ def start_server() -> Iterator[PostgresServer]:
         try:
             yield PostgresServer(process, port, password)
         finally:
-            process.send_signal(2)  # SIGINT: a fast shutdown, which does not wait for clients
+            process.send_signal(signal.SIGINT)  # a fast shutdown, which does not wait for clients
             process.wait(timeout=_START_SECONDS)
     finally:
         shutil.rmtree(root, ignore_errors=True)
@@ -132,7 +133,7 @@ def _create_cluster(programs: Path, root: Path, password: str, user: int | None)
 
 
 def _run(programs: Path, root: Path, user: int | None) -> tuple[subprocess.Popen[bytes], int]:
-    """The server's process and port, once it answers. Another process may take the port first: then try again."""
+    """The server's process and port, once it answers; again when somebody else was faster to the port."""
     log = root / "log"
     for _ in range(5):
         port = _free_port()
