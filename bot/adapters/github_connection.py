@@ -1,0 +1,45 @@
+"""How every request to GitHub is made: the settings of all PyGithub clients."""
+
+import logging
+from typing import Any
+
+from urllib3 import Retry
+
+TIMEOUT_SECONDS = 10
+RETRIES = 2
+
+
+def retry_reads() -> Retry:
+    """Try reads again, at once and twice at most; never a write.
+
+    PyGithub's default replays a POST whose answer was lost, and the comment is there twice. Whether a lost
+    write took effect is for the durable layer to find out. Limits (403, 429) go up to it as well: sleeping
+    them out here would hold a worker's thread.
+    """
+    return Retry(
+        total=RETRIES,
+        allowed_methods={"GET", "HEAD"},
+        status_forcelist={500, 502, 503, 504},
+        backoff_factor=0.1,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
+
+
+def connection_settings(api_url: str) -> dict[str, Any]:
+    """Keyword arguments for PyGithub's entry classes. Lazy: an object by id costs no request.
+
+    Pacing is zero: PyGithub's blocks the thread and counts by object; effects are paced in their queue.
+    """
+    # At DEBUG this logger writes whole answers, among them that to "create a token".
+    logging.getLogger("github.Requester").setLevel(logging.INFO)
+    return {
+        "base_url": api_url,
+        "timeout": TIMEOUT_SECONDS,
+        "retry": retry_reads(),
+        "user_agent": "issuewright",
+        "per_page": 100,
+        "seconds_between_requests": 0,
+        "seconds_between_writes": 0,
+        "lazy": True,
+    }

@@ -1,0 +1,128 @@
+"""From whatever PyGithub, requests or GitHub's own answers throw to the few errors of `bot.domain.errors`."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import requests
+from github import BadAttributeException, GithubException
+from pydantic import ValidationError
+
+from bot.domain.errors import ForgeError, NotFound, Rejected, Transient
+
+LONGEST_MESSAGE = 500
+SECONDARY_LIMIT_SECONDS = 60.0  # what GitHub asks for when a limit names no time
+
+# The last two: GitHub (or a proxy) answered something that is not what its API describes.
+_UNREADABLE = (BadAttributeException, ValidationError)
+_FAILURES = (GithubException, requests.RequestException, json.JSONDecodeError, *_UNREADABLE)
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+class Caller(Protocol):
+    """Whose methods `forge_errors` wraps; its text names the place in messages."""
+
+    def token_refused(self) -> bool:
+        """GitHub answered 401: drop the token in use; True when a fresh one may do better."""
+
+
+_Self = TypeVar("_Self", bound=Caller)
+_Method = Callable[Concatenate[_Self, _Arguments], _Answer]
+
+
+def forge_errors(method: _Method[_Self, _Arguments, _Answer]) -> _Method[_Self, _Arguments, _Answer]:
+    """Make a method raise ForgeError, and nothing else, for GitHub's and the network's failures."""
+
+    @wraps(method)
+    def call(self: _Self, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
+        try:
+            return method(self, *args, **kwargs)
+        except _FAILURES as error:
+            failure = forge_error(error, f"{method.__name__} on {self}")
+        if failure.status == 401 and self.token_refused():
+            failure = Transient(failure.message, failure.status)
+        # Raised outside the handler: the original would come along and holds the Authorization header.
+        raise failure
+
+    return call
+
+
+def forge_error(error: Exception, doing: str) -> ForgeError:
+    """The domain's word for `error`; `doing` opens the message, and no header or token is part of it."""
+    if isinstance(error, GithubException):
+        return _from_answer(error, doing)
+    if isinstance(error, _UNREADABLE):
+        return Rejected(f"{doing}: GitHub's answer is not of the documented form ({type(error).__name__})")
+    # Also an answer that breaks off in the middle: the request itself may well have been carried out.
+    return Transient(f"{doing}: no complete answer from GitHub ({type(error).__name__})")
+
+
+def answer_text(error: GithubException) -> str:
+    """GitHub's own explanation, with the details of a 422, cut to a line that fits in a comment."""
+    data = error.data if isinstance(error.data, dict) else {}
+    details = [_detail(each) for each in _errors(data)]
+    text = ": ".join([str(data.get("message") or error.message or "no explanation"), *filter(None, details)])
+    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+
+
+class MissingIsFine:
+    """`with MissingIsFine():` passes over GitHub's 404 and 410."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        return isinstance(error, GithubException) and error.status in (404, 410)
+
+
+def _from_answer(error: GithubException, doing: str) -> ForgeError:
+    status, headers = error.status, error.headers or {}
+    message = f"{doing}: GitHub answered {status}: {answer_text(error)}"
+    if status == 429 or (status == 403 and _is_limit(error, headers)) or _is_graphql_limit(error):
+        return Transient(message, status, _retry_after(headers) or SECONDARY_LIMIT_SECONDS)
+    if status >= 500 or status == 408:
+        return Transient(message, status, _retry_after(headers))
+    if status in (404, 410):
+        return NotFound(message, status)
+    return Rejected(message, status)
+
+
+def _is_limit(error: GithubException, headers: Mapping[str, str]) -> bool:
+    # GitHub says 403 both to "slow down" and to "you may not": only a limit carries one of these.
+    spent = headers.get("x-ratelimit-remaining") == "0"
+    return spent or "retry-after" in headers or "rate limit" in answer_text(error).lower()
+
+
+def _is_graphql_limit(error: GithubException) -> bool:
+    data = error.data if isinstance(error.data, dict) else {}
+    return any(isinstance(each, dict) and each.get("type") == "RATE_LIMITED" for each in _errors(data))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait: `Retry-After`, else what is left to a spent quota's `X-RateLimit-Reset` (epoch)."""
+    wait = headers.get("retry-after", "")
+    if wait.isdecimal():
+        return float(wait)
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
+        return max(1.0, float(reset) - time.time())
+    return None
+
+
+def _errors(data: Mapping[str, Any]) -> list[Any]:
+    errors = data.get("errors")
+    return errors if isinstance(errors, list) else []
+
+
+def _detail(error: object) -> str:
+    if isinstance(error, dict):
+        known = error.get("message") or " ".join(str(error[key]) for key in ("field", "code") if key in error)
+        return str(known)
+    return str(error)
