@@ -1,0 +1,124 @@
+"""What does an event mean for the run? The only way in: pure, and safe to ask again for the same event."""
+
+from datetime import timedelta
+
+from bot.domain import commands
+from bot.domain.decisions import Accepted, Decision, Ignored, Refusal
+from bot.domain.entries import AttemptFinished, HeadMoved, PullRequestClosed, PullRequestMerged, TimerFired
+from bot.domain.events import (
+    CommandGiven,
+    Event,
+    IssueLabelled,
+    MoveMade,
+    PullRequestChanged,
+    ReviewSubmitted,
+    TimerDue,
+)
+from bot.domain.facts import Facts
+from bot.domain.run import Run
+from bot.domain.starting import start
+from bot.domain.votes import approve, reject
+
+__all__ = ["accept"]
+
+_CLOCK_GRAIN = timedelta(seconds=1)
+
+
+def accept(run: Run | None, event: Event, facts: Facts) -> Decision:
+    """Decide what `event` means. `run` is the issue's open run, None when it has none."""
+    match event:
+        case IssueLabelled():
+            return _labelled(run, event, facts)
+        case CommandGiven():
+            return _command(run, event, facts)
+        case MoveMade():
+            return _move_made(run, event)
+        case ReviewSubmitted() | PullRequestChanged() | TimerDue() if run is None:
+            return Ignored(why="no run of ours is open there")
+        case ReviewSubmitted():
+            return _reviewed(run, event, facts)
+        case PullRequestChanged():
+            return _pull_changed(run, event, facts)
+        case TimerDue():
+            return _timer(run, event)
+
+
+def _labelled(run: Run | None, event: IssueLabelled, facts: Facts) -> Decision:
+    wanted = facts.start
+    if wanted is None or wanted.label is None or wanted.label.name != event.label:
+        return Ignored(why=f"the issue does not carry the label `{event.label}` any more")
+    if event.label != wanted.config.trigger.label:
+        return Ignored(why=f"`{event.label}` is not the label that starts a run here")
+    if run is not None:
+        return Ignored(why=f"run {run.id} is open already")
+    if wanted.label.actor.is_bot:
+        return Ignored(why=f"{wanted.label.actor.login} is a bot: a person has to ask")
+    return start(facts, by=wanted.label.actor, cause=f"label:{wanted.label.event_id}", pipeline=None)
+
+
+def _command(run: Run | None, event: CommandGiven, facts: Facts) -> Decision:
+    if event.by.is_bot:
+        return Ignored(why=f"{event.by.login} is a bot: commands come from people")
+    command = commands.find(event.verb)
+    if command is None:
+        names = ", ".join(f"`/{c.name}`" for c in commands.COMMANDS)
+        return Refusal(reason=f"I do not know `/{event.verb}`. I know {names}.", cause=event.cause)
+    if event.edited:
+        reason = f"This comment was edited, and an edit never runs a command: please repeat `/{event.verb}` in a new comment."
+        return Refusal(reason=reason, cause=event.cause)
+    if facts.permission < command.permission:
+        needed = command.permission.name.lower()
+        reason = f"`/{event.verb}` needs {needed} permission on this repository, which @{event.by.login} does not have."
+        return Refusal(reason=reason, cause=event.cause)
+    if run is not None and event.at < run.started_at - _CLOCK_GRAIN and command.needs_run:
+        return Ignored(why="written before this run began")
+    return command.accept(run, event, facts)
+
+
+def _reviewed(run: Run, event: ReviewSubmitted, facts: Facts) -> Decision:
+    review = event.review
+    cause = f"review:{review.id}"
+    if review.author.is_bot:
+        return Ignored(why=f"{review.author.login} is a bot: reviews that count come from people")
+    if review.state == "APPROVED":
+        return approve(run, by=review.author, at=review.submitted_at, saw=review.commit_id, facts=facts, cause=cause)
+    if review.state == "CHANGES_REQUESTED":
+        return reject(run, by=review.author, at=review.submitted_at, reason=review.body, facts=facts, cause=cause)
+    return Ignored(why=f"a review that is {review.state} decides nothing")
+
+
+def _pull_changed(run: Run, event: PullRequestChanged, facts: Facts) -> Decision:
+    pull = facts.pull
+    if pull is None or run.pull_number != pull.number:
+        return Ignored(why="it is not this run's pull request")
+    if pull.merged and pull.merge_commit_sha:
+        if run.merged_sha:
+            return Ignored(why="the merge is recorded already")
+        by = None if run.merging else event.by
+        entry = PullRequestMerged(sha=pull.merge_commit_sha, by=by)
+        return Accepted(entry=entry, cause=f"merge:{pull.merge_commit_sha}")
+    if pull.state == "closed":
+        if run.cancelled_by or run.merged_sha:
+            return Ignored(why="the run is being wound up already")
+        return Accepted(entry=PullRequestClosed(by=event.by or facts.bot), cause=f"closed:{run.seq}")
+    if pull.head_sha == run.head or facts.head_is_ours:
+        return Ignored(why="the head is the one we know")
+    return Accepted(entry=HeadMoved(head=pull.head_sha, by=event.by), cause=f"head:{pull.head_sha}:{run.seq}")
+
+
+def _timer(run: Run, event: TimerDue) -> Decision:
+    gate = run.gate
+    if gate is None or (gate.gate, gate.round) != (event.gate, event.round):
+        return Ignored(why="that gate is not open any more")
+    cause = f"timer:{event.gate}:{event.round}:{event.timer}"
+    return Accepted(entry=TimerFired(gate=event.gate, round=event.round, timer=event.timer), cause=cause)
+
+
+def _move_made(run: Run | None, event: MoveMade) -> Decision:
+    if run is None:
+        return Ignored(why="the run is gone")
+    if isinstance(event.entry, AttemptFinished):
+        attempt = run.attempt(event.entry.stage, event.entry.number)
+        if attempt is None or attempt.finished is not None:
+            return Ignored(why="that attempt's end is recorded already")
+    return Accepted(entry=event.entry, cause=event.cause)

@@ -1,0 +1,26 @@
+"""`/cancel`: end the run."""
+
+from bot.domain.commands.base import Command, no_run
+from bot.domain.decisions import Accepted, Decision, Refusal
+from bot.domain.entries import CommandAccepted
+from bot.domain.events import CommandGiven
+from bot.domain.facts import Facts
+from bot.domain.run import Run
+
+
+class Cancel(Command):
+    """Stop the run for good: the agent is stopped, the pull request closed, the branch kept."""
+
+    name = "cancel"
+    usage = "/cancel [why]"
+    example = "/cancel we will do this by hand"
+
+    def accept(self, run: Run | None, call: CommandGiven, facts: Facts) -> Decision:
+        if run is None:
+            return Refusal(reason=no_run(call), cause=call.cause)
+        if run.merging or run.merged_sha:
+            return Refusal(reason="It is too late to cancel: the merge has begun.", cause=call.cause)
+        if run.cancelled_by:
+            return Refusal(reason="This run is being cancelled already.", cause=call.cause)
+        entry = CommandAccepted(verb="cancel", by=call.by, note=f"{call.argument}\n{call.text}".strip())
+        return Accepted(entry=entry, cause=call.cause)

@@ -1,0 +1,95 @@
+"""`.github/issuewright.yml`: what a repository may set, with safe defaults for all of it."""
+
+import shlex
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from bot.domain.pipeline import Name, Pipeline
+from bot.domain.values import Value
+
+CONFIG_PATH = ".github/issuewright.yml"
+
+
+def _words(raw: object) -> object:
+    """A command may be written as one string; it is split as a shell would, and never given to a shell."""
+    if isinstance(raw, str):
+        try:
+            return shlex.split(raw)
+        except ValueError as error:
+            raise ValueError(f"cannot split this command into words ({error}): check its quotes") from error
+    return raw
+
+
+Command = Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]
+
+
+class Trigger(Value):
+    """What starts a run."""
+
+    label: str = Field(default="spec", min_length=1, max_length=50)
+
+
+class RoleConfig(Value):
+    """Which agent fills a role, and with which model. The operator's default is used where `agent` is absent."""
+
+    agent: Name | None = None
+    model: str | None = Field(default=None, max_length=100)
+
+
+class TestsConfig(Value):
+    """The repository's own test command. `junit` names a report that the command writes."""
+
+    command: Command | None = None
+    timeout_seconds: float = Field(default=900.0, gt=0, le=14_400)
+    junit: str | None = None
+
+
+class ChecksConfig(Value):
+    """Settings of the checks, by their names."""
+
+    tests: TestsConfig = TestsConfig()
+
+
+class GateConfig(Value):
+    """What a repository may change at a gate of its pipeline."""
+
+    approvals: int | None = Field(default=None, ge=1, le=20)
+    remind_after_hours: float | None = Field(default=None, gt=0)
+    expire_after_hours: float | None = Field(default=None, gt=0)
+    on_expiry: Literal["park", "cancel"] | None = None
+
+
+class MergeConfig(Value):
+    """How the merge gate merges."""
+
+    method: Literal["merge", "squash", "rebase"] = "squash"
+
+
+class RepoConfig(Value):
+    """The whole file. It is read from the base branch only."""
+
+    version: Literal[1] = 1
+    pipeline: Name = "quick"
+    trigger: Trigger = Trigger()
+    agents: dict[Name, RoleConfig] = Field(default_factory=dict)
+    checks: ChecksConfig = ChecksConfig()
+    gates: dict[Name, GateConfig] = Field(default_factory=dict)
+    merge: MergeConfig = MergeConfig()
+    pipelines: dict[Name, Pipeline] = Field(default_factory=dict)
+    short_commands: bool = True
+
+    def role(self, name: str) -> RoleConfig:
+        """The settings of a role; the defaults when the file says nothing of it."""
+        return self.agents.get(name, RoleConfig())
+
+
+def plan(pipeline: Pipeline, config: RepoConfig) -> Pipeline:
+    """The pipeline as this repository runs it: its gates with the repository's settings laid over them."""
+    steps = []
+    for step in pipeline.steps:
+        settings = config.gates.get(step.name)
+        if settings is not None and step in pipeline.gates:
+            step = step.model_copy(update=settings.model_dump(exclude_none=True))
+        steps.append(step)
+    return pipeline.model_copy(update={"steps": tuple(steps)})

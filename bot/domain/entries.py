@@ -1,0 +1,283 @@
+"""The kinds of journal entry: one recorded fact of a run each, in the past tense.
+
+An entry's kind and version are stored with it. A shape that changes gets a new version and a line in `_UPCASTS`;
+stored bytes are never rewritten.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from bot.domain.agents import AgentStatus, Feedback, Finding
+from bot.domain.config import RepoConfig
+from bot.domain.forge import Actor
+from bot.domain.gates import Subject
+from bot.domain.pipeline import Pipeline
+from bot.domain.refs import IssueRef
+from bot.domain.values import Value
+from bot.domain.verdicts import Verdict
+
+Outcome = Literal["merged", "cancelled"]
+AttemptMode = Literal["work", "recheck"]
+
+
+class RunStarted(Value):
+    """Somebody who may spend asked for this spec. Plan, config and names are frozen here."""
+
+    kind: Literal["run_started"] = "run_started"
+    version: Literal[1] = 1
+    run_id: str
+    issue: IssueRef
+    ordinal: int
+    title: str
+    body: str
+    author: Actor
+    started_by: Actor
+    plan: Pipeline
+    config: RepoConfig
+    base_branch: str
+    base_sha: str
+    branch: str
+    folder: str
+    parent: str | None = None
+
+
+class AttemptStarted(Value):
+    """One try at a stage was claimed: from here on it is the run's one live attempt. A `recheck` judges a head
+    that a person pushed, and calls no agent."""
+
+    kind: Literal["attempt_started"] = "attempt_started"
+    version: Literal[1] = 1
+    stage: str
+    number: int
+    mode: AttemptMode = "work"
+    start_commit: str
+    feedback: tuple[Feedback, ...] = ()
+
+
+class AttemptFinished(Value):
+    """The attempt ended. `commit` is the branch's head after it and `parent` the head it was put on; both are None
+    when its work was not handed on. `kept` is the commit that holds refused work, for the next attempt to go on from."""
+
+    kind: Literal["attempt_finished"] = "attempt_finished"
+    version: Literal[1] = 1
+    stage: str
+    number: int
+    status: AgentStatus
+    summary: str = ""
+    detail: str = ""
+    verdicts: tuple[Verdict, ...] = ()
+    commit: str | None = None
+    parent: str | None = None
+    kept: str | None = None
+    diff_digest: str | None = None
+    artifacts_digest: str | None = None
+    changed_files: int = 0
+    cost_usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+
+class PullRequestOpened(Value):
+    """The run's pull request exists."""
+
+    kind: Literal["pull_request_opened"] = "pull_request_opened"
+    version: Literal[1] = 1
+    number: int
+    node_id: str
+
+
+class GateOpening(Value):
+    """People are about to be asked to approve exactly `subject`."""
+
+    kind: Literal["gate_opening"] = "gate_opening"
+    version: Literal[1] = 1
+    gate: str
+    round: int
+    subject: Subject
+
+
+class GateOpened(Value):
+    """The gate's comment is up; `shown_at` is when, by GitHub's clock. Earlier approvals do not count."""
+
+    kind: Literal["gate_opened"] = "gate_opened"
+    version: Literal[1] = 1
+    gate: str
+    round: int
+    comment_id: int
+    shown_at: datetime
+
+
+class Approved(Value):
+    """Somebody with permission approved the open gate's subject."""
+
+    kind: Literal["approved"] = "approved"
+    version: Literal[1] = 1
+    gate: str
+    round: int
+    by: Actor
+    head: str
+
+
+class Rejected(Value):
+    """Somebody with permission refused the open gate's subject, and said why."""
+
+    kind: Literal["rejected"] = "rejected"
+    version: Literal[1] = 1
+    gate: str
+    round: int
+    by: Actor
+    reason: str
+    findings: tuple[Finding, ...] = ()
+
+
+class CommandAccepted(Value):
+    """A person's command that changes the run and has no entry of its own."""
+
+    kind: Literal["command_accepted"] = "command_accepted"
+    version: Literal[1] = 1
+    verb: Literal["retry", "cancel"]
+    by: Actor
+    stage: str | None = None
+    note: str = ""
+
+
+class HeadMoved(Value):
+    """The branch's head is a commit that is not ours; `by` is None when GitHub did not say whose."""
+
+    kind: Literal["head_moved"] = "head_moved"
+    version: Literal[1] = 1
+    head: str
+    by: Actor | None = None
+
+
+class TimerFired(Value):
+    """A gate's reminder or deadline came."""
+
+    kind: Literal["timer_fired"] = "timer_fired"
+    version: Literal[1] = 1
+    gate: str
+    round: int
+    timer: Literal["remind", "expire"]
+
+
+class Reminded(Value):
+    """The people asked were reminded of an open gate."""
+
+    kind: Literal["reminded"] = "reminded"
+    version: Literal[1] = 1
+    gate: str
+    round: int
+
+
+class StopRequested(Value):
+    """The live attempt was asked to stop; it ends with what it cost."""
+
+    kind: Literal["stop_requested"] = "stop_requested"
+    version: Literal[1] = 1
+    stage: str
+    number: int
+    reason: str
+
+
+class MergeStarted(Value):
+    """The last gate is approved, and GitHub is about to be asked to merge exactly `subject.head`."""
+
+    kind: Literal["merge_started"] = "merge_started"
+    version: Literal[1] = 1
+    subject: Subject
+
+
+class MergeWasRefused(Value):
+    """GitHub would not merge the approved head: the repository's rules are not met."""
+
+    kind: Literal["merge_was_refused"] = "merge_was_refused"
+    version: Literal[1] = 1
+    reason: str
+
+
+class PullRequestMerged(Value):
+    """The pull request is merged; `by` is None when we did it."""
+
+    kind: Literal["pull_request_merged"] = "pull_request_merged"
+    version: Literal[1] = 1
+    sha: str
+    by: Actor | None = None
+
+
+class PullRequestClosed(Value):
+    """A person closed the pull request without merging it: the run is over."""
+
+    kind: Literal["pull_request_closed"] = "pull_request_closed"
+    version: Literal[1] = 1
+    by: Actor
+
+
+class RunParked(Value):
+    """The run needs a person, who may `/retry` or `/cancel`; `reason` says what for."""
+
+    kind: Literal["run_parked"] = "run_parked"
+    version: Literal[1] = 1
+    reason: str
+
+
+class RunFinished(Value):
+    """The run is over and tidied up behind itself."""
+
+    kind: Literal["run_finished"] = "run_finished"
+    version: Literal[1] = 1
+    outcome: Outcome
+
+
+class Unreadable(Value):
+    """Not stored: stands for an entry whose kind or version this release does not know, so that a rollback
+    parks the run instead of misreading it."""
+
+    kind: Literal["unreadable"] = "unreadable"
+    version: Literal[1] = 1
+    stored_kind: str
+    stored_version: int
+    problem: str
+
+
+Recorded = (
+    RunStarted
+    | AttemptStarted
+    | AttemptFinished
+    | PullRequestOpened
+    | GateOpening
+    | GateOpened
+    | Approved
+    | Rejected
+    | CommandAccepted
+    | HeadMoved
+    | TimerFired
+    | Reminded
+    | StopRequested
+    | MergeStarted
+    | MergeWasRefused
+    | PullRequestMerged
+    | PullRequestClosed
+    | RunParked
+    | RunFinished
+)
+Entry = Recorded | Unreadable
+
+_ADAPTER: TypeAdapter[Recorded] = TypeAdapter(Annotated[Recorded, Field(discriminator="kind")])
+
+_UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""(kind, version) → a function that turns stored data of that version into the next version's."""
+
+
+def read_entry(kind: str, version: int, data: dict[str, Any]) -> Entry:
+    """A stored entry as this release understands it, upcast step by step; never raises."""
+    stored = version
+    try:
+        while (upcast := _UPCASTS.get((kind, version))) is not None:
+            data, version = upcast(dict(data)), version + 1
+        return _ADAPTER.validate_python({**data, "kind": kind, "version": version})
+    except (ValidationError, KeyError, TypeError, ValueError) as error:
+        return Unreadable(stored_kind=kind, stored_version=stored, problem=str(error).splitlines()[0])

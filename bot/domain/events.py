@@ -1,0 +1,68 @@
+"""Events: typed facts from a delivery, the reconciler, a timer or a move. What they mean is `accept`'s business."""
+
+from datetime import datetime
+from typing import Literal
+
+from bot.domain.entries import Recorded
+from bot.domain.forge import Actor, Review
+from bot.domain.refs import IssueRef
+from bot.domain.values import Value
+
+
+class IssueLabelled(Value):
+    """Somebody put a label on an issue. Who, and when, is read from GitHub: the newest `labeled` event counts."""
+
+    issue: IssueRef
+    label: str
+
+
+class CommandGiven(Value):
+    """A command in a comment or review: `line` counts from 1, `argument` is the rest of that line, `text` what
+    follows up to the next command. `edited` when the comment has been changed since it was written."""
+
+    issue: IssueRef
+    source: Literal["comment", "review"]
+    source_id: int
+    line: int
+    verb: str
+    argument: str
+    text: str
+    by: Actor
+    at: datetime
+    edited: bool = False
+
+    @property
+    def cause(self) -> str:
+        return f"{self.source}:{self.source_id}:{self.line}"
+
+
+class ReviewSubmitted(Value):
+    """Somebody submitted a review of a pull request."""
+
+    pull: IssueRef
+    review: Review
+
+
+class PullRequestChanged(Value):
+    """The pull request's head or state may have changed: the facts say how it stands now."""
+
+    pull: IssueRef
+    by: Actor | None = None
+
+
+class TimerDue(Value):
+    """A gate's reminder or deadline is due."""
+
+    gate: str
+    round: int
+    timer: Literal["remind", "expire"]
+
+
+class MoveMade(Value):
+    """What a move came to; `cause` names the move."""
+
+    entry: Recorded
+    cause: str
+
+
+Event = IssueLabelled | CommandGiven | ReviewSubmitted | PullRequestChanged | TimerDue | MoveMade

@@ -1,0 +1,220 @@
+"""GitHub's webhook payloads, read into events: only the fields that we act on, everything else is passed over."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bot.domain.commands import find
+from bot.domain.comments import find_commands
+from bot.domain.decisions import Ignored
+from bot.domain.errors import UserError
+from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
+from bot.domain.forge import Actor, Comment, Review
+from bot.domain.refs import IssueRef, RepoRef
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _User(_Payload):
+    id: int
+    login: str
+    type: str = "User"
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(id=self.id, login=self.login, is_bot=self.type != "User")
+
+
+class _Repository(_Payload):
+    full_name: str
+
+
+class _Issue(_Payload):
+    number: int
+    pull_request: dict[str, Any] | None = None
+
+
+class _Label(_Payload):
+    name: str
+
+
+class _Comment(_Payload):
+    id: int
+    user: _User
+    body: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class _Pull(_Payload):
+    number: int
+
+
+class _Review(_Payload):
+    id: int
+    user: _User
+    body: str | None
+    state: str
+    commit_id: str
+    submitted_at: datetime
+
+
+class _Delivery(_Payload):
+    action: str = ""
+    repository: _Repository
+    sender: _User
+
+    @property
+    def repo(self) -> RepoRef:
+        return RepoRef.parse(self.repository.full_name)
+
+
+class _Issues(_Delivery):
+    issue: _Issue
+    label: _Label | None = None
+
+
+class _IssueComment(_Delivery):
+    issue: _Issue
+    comment: _Comment
+
+
+class _PullRequest(_Delivery):
+    pull_request: _Pull
+
+
+class _PullRequestReview(_Delivery):
+    pull_request: _Pull
+    review: _Review
+
+
+Parsed = tuple[Event, ...] | Ignored
+
+
+def read_delivery(event_name: str, payload: dict[str, Any], bot_id: int | None) -> Parsed:
+    """The events in one webhook payload, or why there are none.
+
+    `bot_id` is our own numeric user id: what we did ourselves comes back and says nothing new. Raises UserError
+    for a payload that lacks what GitHub always sends.
+    """
+    reader = _READERS.get(event_name)
+    if reader is None:
+        return Ignored(why=f"`{event_name}` is not an event that we act on")
+    try:
+        sender = _Delivery.model_validate(payload).sender
+        if bot_id is not None and sender.id == bot_id:
+            return Ignored(why="our own doing")
+        return reader(payload)
+    except (ValidationError, ValueError) as error:
+        problem = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+        where = ".".join(str(part) for part in problem["loc"]) or "the payload"
+        raise UserError(f"`{event_name}` delivery not understood: {where}: {problem['msg']}") from None
+
+
+def commands_in_comment(issue: IssueRef, comment: Comment, *, edited: bool) -> tuple[CommandGiven, ...]:
+    """The commands that a comment gives. Also used by the reconciler, so that both ways read alike."""
+    return _commands(issue, "comment", comment.id, comment.author, comment.body, comment.created_at, edited=edited)
+
+
+def events_of_review(pull: IssueRef, review: Review) -> tuple[Event, ...]:
+    """What a review says: its verdict, and the commands in its body (its own verdict is not counted twice)."""
+    said = _commands(pull, "review", review.id, review.author, review.body, review.submitted_at, edited=False)
+    if review.state in ("APPROVED", "CHANGES_REQUESTED"):
+        said = tuple(c for c in said if c.verb not in ("approve", "reject"))
+        return (ReviewSubmitted(pull=pull, review=review), *said)
+    return said
+
+
+def _commands(
+    issue: IssueRef,
+    source: Literal["comment", "review"],
+    source_id: int,
+    by: Actor,
+    body: str,
+    at: datetime,
+    *,
+    edited: bool,
+) -> tuple[CommandGiven, ...]:
+    # A short form that is none of ours belongs to another bot.
+    return tuple(
+        CommandGiven(
+            issue=issue,
+            source=source,
+            source_id=source_id,
+            line=found.line,
+            verb=found.verb,
+            argument=found.argument,
+            text=found.text,
+            by=by,
+            at=at,
+            edited=edited,
+        )
+        for found in find_commands(body)
+        if found.explicit or find(found.verb) is not None
+    )
+
+
+def _issues(payload: dict[str, Any]) -> Parsed:
+    delivery = _Issues.model_validate(payload)
+    if delivery.action != "labeled" or delivery.label is None:
+        return Ignored(why=f"`issues.{delivery.action}` starts nothing (labels arrive as `labeled`)")
+    if delivery.issue.pull_request is not None:
+        return Ignored(why="a label on a pull request starts nothing")
+    issue = IssueRef(repo=delivery.repo, number=delivery.issue.number)
+    return (IssueLabelled(issue=issue, label=delivery.label.name),)
+
+
+def _issue_comment(payload: dict[str, Any]) -> Parsed:
+    delivery = _IssueComment.model_validate(payload)
+    if delivery.action not in ("created", "edited"):
+        return Ignored(why=f"`issue_comment.{delivery.action}` gives no command")
+    issue = IssueRef(repo=delivery.repo, number=delivery.issue.number)
+    comment = Comment(
+        id=delivery.comment.id,
+        issue_number=issue.number,
+        author=delivery.comment.user.actor,
+        body=delivery.comment.body or "",
+        created_at=delivery.comment.created_at,
+        updated_at=delivery.comment.updated_at,
+    )
+    commands = commands_in_comment(issue, comment, edited=delivery.action == "edited")
+    return commands or Ignored(why="the comment gives no command")
+
+
+def _pull_request(payload: dict[str, Any]) -> Parsed:
+    delivery = _PullRequest.model_validate(payload)
+    if delivery.action not in ("synchronize", "closed"):
+        return Ignored(why=f"`pull_request.{delivery.action}` changes neither head nor state")
+    pull = IssueRef(repo=delivery.repo, number=delivery.pull_request.number)
+    return (PullRequestChanged(pull=pull, by=delivery.sender.actor),)
+
+
+def _pull_request_review(payload: dict[str, Any]) -> Parsed:
+    delivery = _PullRequestReview.model_validate(payload)
+    if delivery.action != "submitted":
+        return Ignored(why=f"`pull_request_review.{delivery.action}` decides nothing")
+    pull = IssueRef(repo=delivery.repo, number=delivery.pull_request.number)
+    review = Review.model_validate(
+        {
+            "id": delivery.review.id,
+            "pull_number": pull.number,
+            "author": delivery.review.user.actor,
+            "state": delivery.review.state.upper(),
+            "body": delivery.review.body or "",
+            "commit_id": delivery.review.commit_id,
+            "submitted_at": delivery.review.submitted_at,
+        }
+    )
+    return events_of_review(pull, review) or Ignored(why="the review decides nothing and gives no command")
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Parsed]] = {
+    "issues": _issues,
+    "issue_comment": _issue_comment,
+    "pull_request": _pull_request,
+    "pull_request_review": _pull_request_review,
+}

@@ -1,0 +1,122 @@
+"""A run as its journal tells it: `fold` reads the entries in order, and never raises."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.domain.agents import Feedback
+from bot.domain.entries import AttemptFinished, AttemptStarted, Outcome, RunStarted
+from bot.domain.forge import Actor
+from bot.domain.gates import Subject
+from bot.domain.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a stage: what it was given, and how it ended (None while it is live)."""
+
+    started: AttemptStarted
+    started_at: datetime
+    finished: AttemptFinished | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """Where a stage stands. `feedback` is what the next attempt must answer; `refused` counts attempts in a row
+    whose work was not handed on."""
+
+    attempts: tuple[Attempt, ...] = ()
+    done: bool = False
+    feedback: tuple[Feedback, ...] = ()
+    refused: int = 0
+
+    @property
+    def kept(self) -> str | None:
+        """The commit that holds the last attempt's refused work, if it was kept."""
+        last = self.attempts[-1].finished if self.attempts else None
+        return last.kept if last else None
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """A gate that waits. `shown_at` is None until its comment is up."""
+
+    gate: str
+    round: int
+    subject: Subject
+    opening_at: datetime
+    comment_id: int | None = None
+    shown_at: datetime | None = None
+    approvals: tuple[Actor, ...] = ()
+    reminder_due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A gate that people let through: what they approved, and who they were."""
+
+    subject: Subject
+    by: tuple[Actor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A head of the branch that the checks have seen, with digests of what a person would be shown."""
+
+    head: str
+    artifacts_digest: str
+    diff_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The state of one run. Built by `fold` only; everything that decides reads it."""
+
+    started: RunStarted
+    started_at: datetime
+    seq: int
+    hash: str
+    stages: dict[str, StageState]
+    head: str | None = None
+    judged: Judged | None = None
+    pull_number: int | None = None
+    pull_node_id: str | None = None
+    live: AttemptStarted | None = None
+    stop_requested: bool = False
+    gate: GateState | None = None
+    rounds: dict[str, int] = field(default_factory=dict)
+    passed: dict[str, Passed] = field(default_factory=dict)
+    merging: Subject | None = None
+    merged_sha: str | None = None
+    cancelled_by: Actor | None = None
+    cancel_reason: str = ""
+    parked: str | None = None
+    unreadable: str | None = None
+    outcome: Outcome | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        return self.started.run_id
+
+    @property
+    def plan(self) -> Pipeline:
+        return self.started.plan
+
+    @property
+    def is_over(self) -> bool:
+        return self.outcome is not None
+
+    @property
+    def cost_usd(self) -> float:
+        """US dollars spent on all attempts so far."""
+        return sum(a.finished.cost_usd for s in self.stages.values() for a in s.attempts if a.finished)
+
+    @property
+    def tip(self) -> str:
+        """The commit that the next attempt starts from: the branch's head, or the base before there is a branch."""
+        return self.head or self.started.base_sha
+
+    def attempt(self, stage: str, number: int) -> Attempt | None:
+        """That attempt of that stage; None when the journal has none."""
+        attempts = self.stages[stage].attempts if stage in self.stages else ()
+        return next((a for a in attempts if a.started.number == number), None)
