@@ -98,8 +98,13 @@ def _reachable(programs: Path, root: Path) -> Path:
     """The programs where any account can run them: a copy when a directory above them is closed."""
     if all(place.stat().st_mode & 0o005 == 0o005 for place in (programs, *programs.parents)):
         return programs
-    shutil.copytree(programs.parent, root / "install", symlinks=True)
-    return root / "install" / programs.name
+    package = programs.parents[1]
+    # The programs find their libraries by a path relative to their own, in a folder beside the package.
+    libraries = package.with_name(f"{package.name}.libs")
+    for folder in (programs.parent, libraries):
+        if folder.exists():
+            shutil.copytree(folder, root / folder.relative_to(package.parent), symlinks=True)
+    return root / programs.relative_to(package.parent)
 
 
 def _create_cluster(programs: Path, root: Path, password: str, user: int | None) -> None:
