@@ -65,8 +65,8 @@ def forge_error(error: Exception, doing: str) -> ForgeError:
 def answer_text(error: GithubException) -> str:
     """GitHub's own explanation, with the details of a 422, cut to a line that fits in a comment."""
     data = error.data if isinstance(error.data, dict) else {}
-    details = [_detail(each) for each in _errors(data)]
-    text = ": ".join([str(data.get("message") or error.message or "no explanation"), *filter(None, details)])
+    said = filter(None, [data.get("message"), *map(_detail, _errors(data))])
+    text = ": ".join(map(str, said)) or error.message or "no explanation"
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
 
 
