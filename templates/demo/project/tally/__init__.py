@@ -1,0 +1,1 @@
+"""Add up a plain-text expense ledger."""

@@ -1,0 +1,1 @@
+"""The demo: its sample project, its script, its driver."""

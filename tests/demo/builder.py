@@ -1,0 +1,71 @@
+"""The demo's builder played by hand: the real scripted agent on a copy of the sample project, without a service."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bot.adapters.agents.contract import Ending
+from bot.adapters.agents.scripted import ScriptedAgent
+from bot.domain.agents import AgentRequest, AgentResult, Feedback, Finding
+from bot.domain.refs import AttemptRef, IssueRef, RepoRef
+from bot.entrypoints.demo.seed import demo_templates, load_story, project_files
+
+FAILING_TEST = "test_an_average_of_half_a_cent_is_rounded_up"
+
+
+class Builder:
+    """A copy of the sample project in `folder`, and the builder that works on it."""
+
+    def __init__(self, folder: Path, house_rules: str | None = None) -> None:
+        self._folder = folder
+        self._attempts = 0
+        self.project = folder / "tally"
+        for path, text in project_files(house_rules).items():
+            file = self.project / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+
+    def tries(self, *feedback: Feedback) -> AgentResult:
+        """One attempt with this feedback."""
+        self._attempts += 1
+        attempt_dir = self._folder / f"attempt-{self._attempts}"
+        for name in ("home", "tmp", "out"):
+            (attempt_dir / name).mkdir(parents=True)
+        story = load_story()
+        issue = IssueRef(repo=RepoRef(owner="acme", name="tally"), number=1)
+        request = AgentRequest(
+            attempt=AttemptRef(run_id="acme--tally--1", stage="build", number=self._attempts),
+            issue=issue,
+            title=story.title,
+            role="builder",
+            agent="scripted",
+            prompt=story.body,
+            workspace=str(self.project),
+            feedback=feedback,
+            settings={"script": str(demo_templates() / "script.yml")},
+        )
+        agent = ScriptedAgent()
+        launch = agent.launch(request, attempt_dir)
+        ran = subprocess.run(
+            launch.argv, env=launch.env, cwd=launch.cwd, input=launch.stdin, text=True, capture_output=True
+        )
+        return agent.result(attempt_dir, Ending(exit_code=ran.returncode))
+
+    def runs_tests(self) -> tuple[int, str]:
+        """Exit code and report of the project's own tests."""
+        ran = subprocess.run(
+            [sys.executable, "-B", "-m", "unittest", "-v"], cwd=self.project, text=True, capture_output=True
+        )
+        return ran.returncode, ran.stdout + ran.stderr
+
+
+def evidence(report: str) -> Feedback:
+    """What a failing check sends back: the end of the report."""
+    return Feedback(
+        source="check", name="tests", reason="1 of 15 tests failed", findings=(Finding(message=report[-3000:]),)
+    )
+
+
+def rejection() -> Feedback:
+    """What the maintainer sends back from the merge gate."""
+    return Feedback(source="rejection", name="merge", reason=load_story().rejection)
