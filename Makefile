@@ -41,7 +41,7 @@ endif
 
 .PHONY: test-slow
 test-slow: $(DEV) ## The slow tests alone
-	@$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal --timeout 600
+	@$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal --timeout 600 || [ $$? -eq 5 ]  # 5: there are none
 
 .PHONY: check
 check: $(DEV) ## What CI checks without running anything: ruff, mypy --strict, direction of imports
