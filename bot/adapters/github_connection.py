@@ -18,6 +18,7 @@ def retry_reads() -> Retry:
     """
     return Retry(
         total=RETRIES,
+        other=0,  # a TLS connection cut in mid-answer counts as "other", and would be tried again for a POST too
         allowed_methods={"GET", "HEAD"},
         status_forcelist={500, 502, 503, 504},
         backoff_factor=0.1,
@@ -31,7 +32,7 @@ def connection_settings(api_url: str) -> dict[str, Any]:
 
     Pacing is zero: PyGithub's blocks the thread and counts by object; effects are paced in their queue.
     """
-    # At DEBUG this logger writes whole answers, among them that to "create a token".
+    # At DEBUG this logger writes whole answers, among them those that carry a new token.
     logging.getLogger("github.Requester").setLevel(logging.INFO)
     return {
         "base_url": api_url,

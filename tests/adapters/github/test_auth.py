@@ -180,6 +180,7 @@ def test_an_app_that_is_installed_nowhere(hub: responses.RequestsMock, private_k
 
 def test_no_token_is_logged(hub: responses.RequestsMock, private_key: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "github")
     hub.post(MINT, json=payloads.token("ghs_secret"), status=201)
     hub.get(f"{REPO}/issues/3", json=payloads.issue())
     github(private_key, {"acme/tally": 5}).repository(TALLY).issue(3)

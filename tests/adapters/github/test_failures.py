@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 from github import GithubException
+from urllib3.exceptions import MaxRetryError, SSLError
 
 from bot.adapters.github import GitHub, IssueTarget, Repository
+from bot.adapters.github_connection import retry_reads
 from bot.domain.errors import ForgeError, NotFound, Rejected, Transient
 from bot.domain.forge import Actor, CheckRunReport, PullRequest
 from tests.adapters.github import payloads
@@ -87,6 +89,11 @@ def test_a_write_is_never_repeated(
     assert isinstance(error, Transient)
     assert error.status == status
     assert len(hub.asked) == 1
+
+
+def test_a_write_is_not_repeated_on_a_broken_tls_connection_either() -> None:
+    with pytest.raises(MaxRetryError):
+        retry_reads().increment("POST", "/", error=SSLError("EOF occurred in violation of protocol"))
 
 
 @pytest.mark.parametrize(
