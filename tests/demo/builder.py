@@ -1,4 +1,4 @@
-"""The demo's builder played by hand: the real scripted agent on a copy of the sample project, without a service."""
+"""The demo's builder played by hand: the real scripted agent on a copy of the sample project."""
 
 import subprocess
 import sys
@@ -62,7 +62,10 @@ class Builder:
 def evidence(report: str) -> Feedback:
     """What a failing check sends back: the end of the report."""
     return Feedback(
-        source="check", name="tests", reason="1 of 15 tests failed", findings=(Finding(message=report[-3000:]),)
+        source="check",
+        name="tests",
+        reason="1 of 15 tests failed",
+        findings=(Finding(message=report[-3000:]),),
     )
 
 

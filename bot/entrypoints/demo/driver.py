@@ -1,4 +1,4 @@
-"""The demo from beginning to end, and `demo say`: only the terminal is special, all else is as in production."""
+"""The demo from beginning to end, and `demo say`: only the terminal is special, all else is production's."""
 
 import time
 from collections.abc import Iterator

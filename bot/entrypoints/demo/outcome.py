@@ -1,6 +1,7 @@
 """What the demo came to, counted from outside the service: localhub's log, agent calls, commits, comments."""
 
 import base64
+import json
 import os
 import re
 import shlex
@@ -96,7 +97,7 @@ def _keys(world: World, stage: str) -> set[str]:
 
 
 class Answer(BaseModel):
-    """What matters here of the result that an attempt's supervisor left behind."""
+    """What matters here of what an attempt's supervisor wrote about its end."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -106,10 +107,14 @@ class Answer(BaseModel):
 
 def read_answer(home: Home, attempt: str) -> Answer:
     """Cost and time of an attempt, refused ones too; zeros when its supervisor left nothing."""
-    try:
-        return Answer.model_validate_json((home.attempts / attempt / "answer.json").read_bytes())
-    except (OSError, ValueError):
-        return Answer()
+    folder = home.attempts / attempt
+    for name in ("answer.json", "result.json"):  # The second is there from the end of the agent on.
+        try:
+            written = json.loads((folder / name).read_bytes())
+            return Answer.model_validate({**written.get("reported", {}), **written})
+        except (OSError, ValueError):
+            continue
+    return Answer()
 
 
 def check_merged_main(record: Record) -> int:

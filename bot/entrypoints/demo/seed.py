@@ -42,8 +42,10 @@ def load_story() -> Story:
 
 
 def project_files(house_rules: str | None = None, pipeline: str | None = None) -> dict[str, str]:
-    """The sample project as path → text, with a CONTRIBUTING.md if there are house rules; `pipeline` replaces the
-    one that its configuration names."""
+    """The sample project as path → text, with a CONTRIBUTING.md if there are house rules.
+
+    `pipeline` replaces the one that its configuration names.
+    """
     root = demo_templates() / "project"
     files = {
         path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")

@@ -79,20 +79,12 @@ class Pull(Seen):
 
 
 class AgentCall(Seen):
-    """One agent start, as its supervisor counted it: `attempt` is `<run>.<stage>.<number>`."""
+    """One agent start, as its supervisor counted it; `attempt` is the attempt's key."""
 
     attempt: str
-    agent: str = "agent"
-
-    @property
-    def stage(self) -> str:
-        """The stage's name."""
-        return self.attempt.rsplit(".", 2)[1]
-
-    @property
-    def number(self) -> int:
-        """Which try at the stage this is, from 1."""
-        return int(self.attempt.rsplit(".", 2)[2])
+    stage: str
+    number: int
+    agent: str
 
 
 class World(Seen):
