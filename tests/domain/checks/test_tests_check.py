@@ -1,0 +1,201 @@
+"""The check `tests`, over what real runners really printed (outputs/)."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from bot.domain.checks import CHECKS, check
+from bot.domain.commands_run import CommandResult
+from bot.domain.errors import UserError
+from bot.domain.verdicts import Outcome, Verdict
+
+OUTPUTS = Path(__file__).parent / "outputs"
+
+PYTEST_FAILURES = [
+    ("tests/test_fn.py", 9, "tests/test_fn.py::test_param[2]: AssertionError: no"),
+    ("tests/test_total.py", 18, "tests/test_total.py::TotalTest::test_each: AssertionError: 2"),
+    ("tests/test_total.py", 12, "tests/test_total.py::TotalTest::test_empty: AssertionError: 0 != 1"),
+    ("tally.py", 2, "tests/test_total.py::TotalTest::test_error: TypeError: 'NoneType' obj"),
+    ("tests/test_fn.py", 13, "tests/test_fn.py::test_fixture: RuntimeError: fixture"),
+]
+NO_TRACEBACKS = [(message.partition("::")[0], None, message) for _, _, message in PYTEST_FAILURES]
+UNITTEST_FAILURES = [
+    ("tally.py", 2, "test_error (tests.test_total.TotalTest.test_error): TypeError: 'NoneType' object is not"),
+    ("tests/test_total.py", 18, "test_each (tests.test_total.TotalTest.test_each) (i=2): AssertionError: 2 != 1"),
+    ("tests/test_total.py", 12, "test_empty (tests.test_total.TotalTest.test_empty): AssertionError: 0 != 1"),
+]
+OLD_UNITTEST_FAILURES = [
+    (path, line, message.replace(".test_error)", ")").replace(".test_each)", ")").replace(".test_empty)", ")"))
+    for path, line, message in UNITTEST_FAILURES
+]
+
+
+def judge(output: str, exit_code: int | None = 0, junit: str | None = None, **more: object) -> Verdict:
+    result = CommandResult.model_validate(
+        {"argv": ("make", "test"), "cwd": "/workspace", "exit_code": exit_code, "output": output, **more}
+    )
+    return check("tests").judge(result, junit)
+
+
+def real(name: str) -> str:
+    return (OUTPUTS / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "exit_code", "summary", "failures"),
+    [
+        ("pytest_plain.txt", 1, "5 of 10 failed", PYTEST_FAILURES),
+        ("pytest_q.txt", 1, "5 of 10 failed", PYTEST_FAILURES),
+        ("pytest_color_xdist.txt", 1, "5 of 10 failed", PYTEST_FAILURES),
+        ("pytest_q_notb.txt", 1, "5 of 10 failed", NO_TRACEBACKS),
+        ("pytest_q_nonames.txt", 1, "5 of 10 failed", None),
+        ("pytest_collect.txt", 2, "1 of 1 failed", [("tests/test_bad.py", 1, "tests/test_bad.py")]),
+        ("pytest_none.txt", 5, "No test ran", None),
+        ("pytest_skipped.txt", 0, "No test ran (1 skipped)", None),
+        ("unittest_plain.txt", 1, "3 of 4 failed", UNITTEST_FAILURES),
+        ("unittest_v.txt", 1, "3 of 4 failed", UNITTEST_FAILURES),
+        ("unittest_313.txt", 1, "3 of 4 failed", UNITTEST_FAILURES),
+        ("unittest_38.txt", 1, "3 of 4 failed", OLD_UNITTEST_FAILURES),
+        ("unittest_import.txt", 1, "4 of 5 failed", None),
+        ("unittest_none.txt", 0, "No test ran", None),
+        ("unittest_313_none.txt", 5, "No test ran", None),
+        ("unittest_skipped.txt", 0, "No test ran (1 skipped)", None),
+    ],
+)
+def test_what_runners_print_is_understood(
+    name: str, exit_code: int, summary: str, failures: list[tuple[str, int | None, str]] | None
+) -> None:
+    verdict = judge(real(name), exit_code)
+    assert verdict.check == "tests"
+    assert verdict.refuses
+    assert verdict.summary == summary
+    if failures is not None:
+        assert [(f.path, f.line) for f in verdict.findings] == [(path, line) for path, line, _ in failures]
+        for finding, (_, _, message) in zip(verdict.findings, failures, strict=True):
+            assert finding.message.startswith(message)
+
+
+@pytest.mark.parametrize(("name", "summary"), [("pytest_ok.txt", "2 passed"), ("unittest_ok.txt", "1 passed")])
+def test_tests_that_ran_and_passed_pass(name: str, summary: str) -> None:
+    verdict = judge(real(name))
+    assert (verdict.outcome, verdict.summary, verdict.findings) == (Outcome.PASS, summary, ())
+
+
+def test_an_import_error_names_the_module_and_the_line() -> None:
+    first = judge(real("unittest_import.txt"), 1).findings[0]
+    assert (first.path, first.line) == ("tests/test_bad.py", 1)
+    assert first.message.endswith("ModuleNotFoundError: No module named 'nope'")
+
+
+def test_two_runs_in_one_command_are_summed_up() -> None:
+    verdict = judge(real("pytest_ok.txt") + real("unittest_ok.txt"))
+    assert verdict.summary == "3 passed"
+    assert judge(real("pytest_q.txt") + real("pytest_ok.txt"), 0).summary.startswith("5 of 12 failed, although")
+
+
+def test_a_failed_test_fails_whatever_the_exit_code_says() -> None:
+    verdict = judge(real("unittest_plain.txt"), exit_code=0)
+    assert verdict.refuses
+    assert verdict.summary == "3 of 4 failed, although the command's exit code was 0"
+
+
+@pytest.mark.parametrize("output", ["", "all good, promise\n", "5 passed\n", "passed in 3 s"])
+def test_an_unknown_runner_fails_and_is_told_how_to_mend_it(output: str) -> None:
+    verdict = judge(output)
+    assert verdict.refuses
+    assert verdict.summary.startswith("Could not see that any test ran.")
+    assert "checks.tests.junit" in verdict.summary
+
+
+def test_a_bad_exit_code_fails_and_shows_the_end_of_the_output() -> None:
+    verdict = judge("".join(f"line {n}\n" for n in range(100)) + "make: *** [test] Error 2\n", 2)
+    assert verdict.summary == "Exit code 2, though no failed test can be seen"
+    assert "make: *** [test] Error 2" in verdict.findings[0].message
+    assert "line 50" not in verdict.findings[0].message
+    assert judge(real("pytest_ok.txt"), 3).summary == "Exit code 3, though all of 2 passed"
+
+
+@pytest.mark.parametrize(
+    ("how", "summary"),
+    [
+        ({"timed_out": True, "signal": 15, "seconds": 600.2}, "`make test` did not end within 600 s"),
+        ({"signal": 9}, "`make test` was ended by signal 9"),
+        ({"not_started": "make: No such file"}, "`make test` could not be run: make: No such file"),
+        ({"stopped": "/cancel by ada", "signal": 15}, "The tests were stopped: /cancel by ada"),
+    ],
+)
+def test_a_command_that_did_not_end_by_itself_fails(how: dict[str, object], summary: str) -> None:
+    # The output alone would pass.
+    verdict = judge(real("pytest_ok.txt"), None, **how)
+    assert verdict.refuses
+    assert verdict.summary == summary
+
+
+def test_a_timeout_fails_even_with_exit_code_0() -> None:
+    assert judge(real("pytest_ok.txt"), 0, timed_out=True).refuses
+
+
+def test_a_junit_report_is_believed_rather_than_the_output() -> None:
+    verdict = judge("chatter", 1, real("j.xml"))
+    assert verdict.summary == "5 of 8 failed"
+    places = {(f.path, f.line) for f in verdict.findings}
+    assert places == {(path, line) for path, line, _ in PYTEST_FAILURES}
+    assert judge(real("pytest_plain.txt"), 0, "<testsuite><testcase name='a'/></testsuite>").summary == "1 passed"
+
+
+@pytest.mark.parametrize(
+    ("junit", "summary"),
+    [
+        ("", "The test command did not write its JUnit report"),
+        ("not xml", "The JUnit report cannot be read"),
+        ("<html/>", "The JUnit report cannot be read"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><testsuite/>', "The JUnit report cannot be read"),
+        ("<testsuite tests='9'/>", "No test ran"),
+        ("<testsuite><testcase name='a'><skipped/></testcase></testsuite>", "No test ran (1 skipped)"),
+    ],
+)
+def test_a_junit_report_that_shows_no_test_fails(junit: str, summary: str) -> None:
+    verdict = judge(real("pytest_ok.txt"), 0, junit)
+    assert (verdict.refuses, verdict.summary) == (True, summary)
+
+
+def test_a_junit_failure_without_a_place_is_still_named() -> None:
+    junit = "<testsuite><testcase classname='A' name='b' file='x/y.rb' line='7'><failure message='m'/></testcase>"
+    junit += "<testcase name='c'><error>boom\nmore</error></testcase></testsuite>"
+    one, two = judge("", 1, junit).findings
+    assert (one.message, one.path, one.line) == ("A.b: m", "x/y.rb", 7)
+    assert (two.message, two.path, two.line) == ("c: boom", None, None)
+
+
+def test_findings_are_bounded_and_clean() -> None:
+    names = "".join(f"FAILED t.py::test_{n} - \x1b[31mE\x07\u202e\x00{'x' * 5000}\n" for n in range(500))
+    output = f"=== short test summary info ===\n{names}=== 500 failed in 0.1s ==="
+    findings = judge(output, 1).findings
+    assert len(findings) == 21
+    assert findings[-1].message == "… and 480 more"
+    assert all(len(finding.message) <= 520 for finding in findings)
+    assert all(character.isprintable() for finding in findings for character in finding.message)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../outside.py", "a/../../b.py"])
+def test_a_place_outside_the_workspace_is_not_told(path: str) -> None:
+    output = f"=== short test summary info ===\nFAILED {path}::test_a - no\n=== 1 failed in 0.1s ==="
+    finding = judge(output, 1).findings[0]
+    assert (finding.path, finding.line) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["=" * 4000, "_" * 4000, "a." * 2000, "1 a, " * 800, "OK (" + "a=1, " * 700, "\x1b]" * 2000, '  File "' * 500],
+)
+def test_hostile_output_is_judged_quickly(line: str) -> None:
+    begin = time.monotonic()
+    assert judge(f"{line}\n" * 64, 1).refuses
+    assert time.monotonic() - begin < 5
+
+
+def test_checks_are_found_by_name() -> None:
+    assert [known.name for known in CHECKS] == ["tests"]
+    with pytest.raises(UserError, match="Known checks: `tests`"):
+        check("tets")
