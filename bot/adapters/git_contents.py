@@ -1,0 +1,57 @@
+"""Reads commits in a mirror: differences between two, digests and bytes of files. No worktree takes part, so no
+attribute that a tree brings can hide or change what is read."""
+
+import hashlib
+from collections.abc import Sequence
+
+from bot.adapters import snapshots
+from bot.adapters.mirrors import Mirrors, commit_id
+from bot.domain.refs import RepoRef
+from bot.domain.trees import ChangedFile, path_bytes
+
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_PLAIN = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none")
+_WHOLE = ("-p", "--full-index", "--binary", "--text", "-U3", "--diff-algorithm=myers", "--no-indent-heuristic")
+_PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")
+
+
+def digest_of_diff(mirrors: Mirrors, repo: RepoRef, base: str, head: str) -> str:
+    """SHA-256 (hex) over every byte of the diff from the merge base of both commits to `head`."""
+    return hashlib.sha256(_diff(mirrors, repo, base, head, *_WHOLE, *_PREFIXES)).hexdigest()
+
+
+def changed_files(mirrors: Mirrors, repo: RepoRef, base: str, head: str) -> tuple[ChangedFile, ...]:
+    """The files that differ between the merge base of both commits and `head`."""
+    return snapshots.changes(_diff(mirrors, repo, base, head, "--raw", "--numstat", "-z"))
+
+
+def contents(mirrors: Mirrors, repo: RepoRef, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
+    """The bytes of these files in a commit, in one git process; paths that are no file there are left out."""
+    mirror = mirrors.open(repo)
+    mirrors.obtain(mirror, commit_id(commit))
+    # To git, `commit:./x` is relative to some directory; in a commit no path looks like that.
+    paths = [path for path in paths if not path.startswith(("./", "../")) and "\0" not in path]
+    names = [f"{commit}:".encode() + path_bytes(path) for path in paths]
+    found: dict[str, bytes] = {}
+    if not names:
+        return found
+    output = mirror.git.run("cat-file", "--batch", "-z", stdin=b"\0".join([*names, b""])).stdout
+    at = 0
+    for path, name in zip(paths, names, strict=True):
+        missing = name + b" missing\n"
+        if output.startswith(missing, at):
+            at += len(missing)
+            continue
+        end = output.index(b"\n", at)
+        _, kind, size = output[at:end].split(b" ")
+        if kind == b"blob":
+            found[path] = output[end + 1 : end + 1 + int(size)]
+        at = end + 1 + int(size) + 1
+    return found
+
+
+def _diff(mirrors: Mirrors, repo: RepoRef, base: str, head: str, *shown: str) -> bytes:
+    mirror = mirrors.open(repo)
+    mirrors.obtain(mirror, commit_id(base), commit_id(head))
+    since = mirror.git.run("merge-base", base, head, statuses=(0, 1)).line or _EMPTY_TREE
+    return mirror.git.run("diff-tree", "-r", *_PLAIN, *shown, since, head).stdout

@@ -1,0 +1,101 @@
+"""What a workspace holds, as a git tree: taken with plumbing that runs nothing, refused if a checkout of it
+could reach outside."""
+
+from pathlib import PurePosixPath
+
+from bot.adapters.git import Git
+from bot.domain.errors import UserError
+from bot.domain.trees import ChangedFile, FileStatus, Snapshot, path_text
+
+_GITLINK = "160000"
+_SYMLINK = "120000"
+_STATUS: dict[str, FileStatus] = {"A": "added", "M": "modified", "D": "deleted", "T": "retyped"}
+
+
+def take(git: Git, plain: Git, base: str) -> Snapshot:
+    """The files in `git`'s work tree (but for ignored ones) as a tree, compared with the commit `base`.
+
+    `plain` is git on the mirror alone: comparing there, no `.gitattributes` of the tree can hide a change.
+    Raises UserError with the path for nested repositories, names like `.git`, and links that lead outside.
+    """
+    # Not `git add -A`: it would run `git status` inside submodules, by the configuration that lies there.
+    listed = git.run("ls-files", "-z", "-o", "-m", "-d", "--exclude-standard").stdout
+    names = list(dict.fromkeys(name for name in listed.split(b"\0") if name))
+    for name in names:
+        _refuse_name(name)
+    if names:
+        git.run("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=b"\0".join([*names, b""]))
+    tree = git.run("write-tree").line
+    return compare(plain, base, tree)
+
+
+def compare(plain: Git, base: str, tree: str) -> Snapshot:
+    """The difference between two trees, refused if it holds what must not be committed."""
+    output = plain.run("diff-tree", "-r", "-z", "--no-renames", "--raw", "--numstat", base, tree).stdout
+    changed, modes = _parse(output)
+    links: list[tuple[bytes, str]] = []
+    for name, (mode, blob) in modes.items():
+        if mode == _GITLINK:
+            raise UserError(_nested(name))
+        if mode == _SYMLINK:
+            links.append((name, blob))
+    for name, blob in links:
+        _refuse_link(name, plain.run("cat-file", "blob", blob).stdout)
+    return Snapshot(base=base, tree=tree, changed=changed)
+
+
+def changes(output: bytes) -> tuple[ChangedFile, ...]:
+    """What `git diff --raw --numstat -z --no-renames` said."""
+    return _parse(output)[0]
+
+
+def _parse(output: bytes) -> tuple[tuple[ChangedFile, ...], dict[bytes, tuple[str, str]]]:
+    statuses: dict[bytes, FileStatus] = {}
+    modes: dict[bytes, tuple[str, str]] = {}
+    counts: dict[bytes, tuple[int | None, int | None]] = {}
+    fields = iter(output.split(b"\0"))
+    for entry in fields:
+        if entry.startswith(b":"):
+            _, mode, _, blob, letter = entry.decode().split(" ")
+            name = next(fields)
+            statuses[name] = _STATUS[letter]
+            modes[name] = (mode, blob)
+        elif entry:
+            added, removed, name = entry.split(b"\t", 2)
+            counts[name] = (_count(added), _count(removed))
+    changed = tuple(
+        ChangedFile(path=path_text(name), status=status, added=counts[name][0], removed=counts[name][1])
+        for name, status in statuses.items()
+    )
+    return changed, modes
+
+
+def _count(text: bytes) -> int | None:
+    return None if text == b"-" else int(text)
+
+
+def _refuse_name(name: bytes) -> None:
+    if name.endswith(b"/"):
+        raise UserError(_nested(name.rstrip(b"/")))
+    if b".git" in name.lower().split(b"/"):
+        raise UserError(f"The path {path_text(name)!r} has git's own name in it: rename or remove it.")
+
+
+def _refuse_link(name: bytes, target: bytes) -> None:
+    # Going up only before the first name keeps the rule true whatever other links stand on the way.
+    depth = len(PurePosixPath(name.decode("latin-1")).parts) - 1
+    steps = [step for step in target.split(b"/") if step not in (b"", b".")]
+    ups = next((number for number, step in enumerate(steps) if step != b".."), len(steps))
+    inside = not target.startswith(b"/") and ups <= depth and b".." not in steps[ups:]
+    if not inside or b".git" in target.lower().split(b"/"):
+        raise UserError(
+            f"The symbolic link {path_text(name)!r} leads to {path_text(target)!r}, which may be outside of the "
+            "repository: point it to a file inside, going up (`..`) only at its beginning."
+        )
+
+
+def _nested(name: bytes) -> str:
+    return (
+        f"{path_text(name)!r} is a git repository of its own, which cannot be committed as files: "
+        "remove its `.git`, or ignore the directory."
+    )
