@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import github
+from github import UnknownObjectException
 from github.Auth import AppAuth, Auth
 from github.InstallationAuthorization import InstallationAuthorization
 
@@ -40,9 +41,7 @@ class AppCredentials:
     ) -> None:
         """`installation_ids` maps `owner/name` to the installation, as far as they are known already."""
         self._app_id = app_id
-        self._integration = github.GithubIntegration(
-            auth=AppAuth(app_id, private_key), **connection_settings(api_url)
-        )
+        self._integration = github.GithubIntegration(auth=AppAuth(app_id, private_key), **connection_settings(api_url))
         self._installations = dict(installation_ids)
         self._some_installation = next(iter(installation_ids.values()), None)
         self._slug: str | None = None
@@ -94,9 +93,20 @@ class AppCredentials:
         with self._lock:
             kept = self._tokens.get(installation_id)
             if kept is None or kept[0].expires_at - self._now() < REFRESH_BEFORE_EXPIRY:
-                kept = self._integration.get_access_token(installation_id, TOKEN_PERMISSIONS), self._now()
+                kept = self._mint(installation_id), self._now()
                 self._tokens[installation_id] = kept
             return kept[0].token
+
+    def _mint(self, installation_id: int) -> InstallationAuthorization:
+        try:
+            return self._integration.get_access_token(installation_id, TOKEN_PERMISSIONS)
+        except UnknownObjectException:
+            # Uninstalled, perhaps to be installed again under another id: look it up anew the next time.
+            self._some_installation = None
+            self._installations = {
+                name: known for name, known in self._installations.items() if known != installation_id
+            }
+            raise
 
     def forget_token(self, installation_id: int, token: str) -> bool:
         """Drop `token` after GitHub refused it; True when it was old enough for a new one to do better."""

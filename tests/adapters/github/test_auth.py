@@ -148,6 +148,16 @@ def test_the_installation_is_looked_up_once(hub: responses.RequestsMock, private
     ]
 
 
+def test_an_app_that_was_installed_again(hub: responses.RequestsMock, private_key: str) -> None:
+    hub.post(MINT, json={"message": "Not Found"}, status=404)
+    hub.get(f"{REPO}/installation", json=payloads.installation(6))
+    hub.post(MINT.replace("/5/", "/6/"), json=payloads.token("ghs_six"), status=201)
+    repository = github(private_key, {"acme/tally": 5}).repository(TALLY)
+    with pytest.raises(NotFound):
+        repository.push_token()
+    assert repository.push_token() == "ghs_six"
+
+
 def test_a_repository_without_the_app(hub: responses.RequestsMock, private_key: str) -> None:
     hub.get(f"{REPO}/installation", json={"message": "Not Found"}, status=404)
     with pytest.raises(NotFound):
