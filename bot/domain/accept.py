@@ -18,8 +18,9 @@ from bot.domain.facts import Facts
 from bot.domain.run import Run
 from bot.domain.starting import start
 from bot.domain.votes import approve, reject
+from bot.domain.wording import quoted
 
-__all__ = ["accept"]
+__all__ = ["accept", "known_cause"]
 
 _CLOCK_GRAIN = timedelta(seconds=1)
 
@@ -43,6 +44,20 @@ def accept(run: Run | None, event: Event, facts: Facts) -> Decision:
             return _timer(run, event)
 
 
+def known_cause(event: Event, facts: Facts) -> str | None:
+    """What made a person's event happen, where one such thing may be decided only once (a comment's line, a review,
+    a `labeled` event); None for events that may come again and are judged by the state they find."""
+    match event:
+        case CommandGiven():
+            return event.cause
+        case ReviewSubmitted():
+            return f"review:{event.review.id}"
+        case IssueLabelled() if facts.start is not None and facts.start.label is not None:
+            return f"label:{facts.start.label.event_id}"
+        case _:
+            return None
+
+
 def _labelled(run: Run | None, event: IssueLabelled, facts: Facts) -> Decision:
     wanted = facts.start
     if wanted is None or wanted.label is None or wanted.label.name != event.label:
@@ -62,9 +77,10 @@ def _command(run: Run | None, event: CommandGiven, facts: Facts) -> Decision:
     command = commands.find(event.verb)
     if command is None:
         names = ", ".join(f"`/{c.name}`" for c in commands.COMMANDS)
-        return Refusal(reason=f"I do not know `/{event.verb}`. I know {names}.", cause=event.cause)
+        return Refusal(reason=f"I do not know {quoted('/' + event.verb)}. I know {names}.", cause=event.cause)
     if event.edited:
-        reason = f"This comment was edited, and an edit never runs a command: please repeat `/{event.verb}` in a new comment."
+        why = "This comment was edited, and an edit never runs a command"
+        reason = f"{why}: please repeat `/{event.verb}` in a new comment."
         return Refusal(reason=reason, cause=event.cause)
     if facts.permission < command.permission:
         needed = command.permission.name.lower()

@@ -1,19 +1,20 @@
-"""Finding commands in what people write: first word of a line, never from quotes or code."""
+"""Finding commands in what people write: first word of a line, never from quotes, code or hidden text."""
 
 import re
 from collections.abc import Iterator
 
 from bot.domain.values import Value
 
-PREFIX = "/issuewright"
-_COMMAND = re.compile(r"/(?P<verb>[a-z][a-z-]*)(?:[ \t]+(?P<argument>\S.*))?\Z")
-_FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})")
-_HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+PREFIX = "issuewright"
+_COMMAND = re.compile(r" {0,3}/(?P<verb>[a-z][a-z-]*)(?:\s+(?P<argument>\S.*))?\Z", re.IGNORECASE)
+_FENCE = re.compile(r" {0,3}(?:(?P<ticks>`{3,})[^`]*|(?P<tildes>~{3,}).*)\Z")
+_MARK = re.compile(r"`+|<!--|-->|<pre\b|</pre\s*>", re.IGNORECASE)
 _MAX_TEXT = 4000
 
 
 class FoundCommand(Value):
-    """One command line. `explicit` when it was written as `/issuewright <verb>`, so that nobody else can be meant."""
+    """One command line. `argument` is the rest of the line; `text` is what follows it, as it was written.
+    `explicit` when it was written as `/issuewright <verb>`, so that nobody else can be meant."""
 
     line: int
     verb: str
@@ -25,37 +26,78 @@ class FoundCommand(Value):
 def find_commands(body: str) -> tuple[FoundCommand, ...]:
     """All commands in a comment, in order; `text` is what follows each, up to the next."""
     found: list[FoundCommand] = []
-    for number, line in _plain_lines(body):
-        command = _parse(number, line)
+    following: list[list[str]] = []
+    for number, (line, is_prose) in enumerate(_visible_lines(body), start=1):
+        command = _parse(number, line) if is_prose else None
         if command is not None:
             found.append(command)
+            following.append([])
         elif found:
-            found[-1] = found[-1].model_copy(update={"text": f"{found[-1].text}\n{line}"[:_MAX_TEXT]})
-    return tuple(c.model_copy(update={"text": c.text.strip()}) for c in found)
+            following[-1].append(line)
+    texts = ("\n".join(lines).strip()[:_MAX_TEXT] for lines in following)
+    return tuple(c.model_copy(update={"text": text}) for c, text in zip(found, texts, strict=True))
 
 
 def _parse(number: int, line: str) -> FoundCommand | None:
     match = _COMMAND.match(line.rstrip())
     if match is None:
         return None
-    verb, argument = match["verb"], (match["argument"] or "").strip()
-    explicit = f"/{verb}" == PREFIX
+    verb, argument = match["verb"].lower(), match["argument"] or ""
+    explicit = verb == PREFIX
     if explicit:
-        verb, _, argument = argument.partition(" ")
-        verb = verb.removeprefix("/")
+        verb, _, argument = (argument or "help").partition(" ")
+        verb = verb.removeprefix("/").lower()
     return FoundCommand(line=number, verb=verb, argument=argument.strip()[:_MAX_TEXT], text="", explicit=explicit)
 
 
-def _plain_lines(body: str) -> Iterator[tuple[int, str]]:
-    """The lines that are neither quoted, nor code, nor hidden, with their numbers from 1."""
-    body = _HTML_COMMENT.sub(lambda m: "\n" * m.group().count("\n"), body.replace("\r\n", "\n").replace("\r", "\n"))
+def _visible_lines(body: str) -> Iterator[tuple[str, bool]]:
+    """Every line without what HTML comments hide, and whether it is prose: neither quoted nor code."""
     fence: str | None = None
-    for number, line in enumerate(body.split("\n"), start=1):
-        match = _FENCE.match(line)
+    inside: str | None = None
+    for line in body.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         if fence is not None:
-            closes = match and match["fence"].startswith(fence) and not line.strip().strip(fence[0])
-            fence = None if closes else fence
-        elif match:
-            fence = match["fence"]
-        elif not line.startswith((">", "    ", "\t")) and not line.lstrip().startswith(">"):
-            yield number, line
+            fence = None if _closes(fence, line) else fence
+            yield line, False
+        elif inside is None and (opening := _FENCE.match(line)) is not None:
+            fence = opening["ticks"] or opening["tildes"]
+            yield line, False
+        else:
+            is_prose = inside is None and not line.lstrip().startswith(">") and not line.startswith(("    ", "\t"))
+            shown, inside = _shown(line, inside)
+            yield shown, is_prose
+
+
+def _closes(fence: str, line: str) -> bool:
+    stripped = line.strip()
+    return len(line) - len(line.lstrip(" ")) <= 3 and stripped.startswith(fence) and not stripped.strip(fence[0])
+
+
+def _shown(line: str, inside: str | None) -> tuple[str, str | None]:
+    """What is to be seen of a line that begins `inside` an HTML comment or `<pre>`, and what is open at its end."""
+    marks = list(_MARK.finditer(line))
+    shown: list[str] = []
+    begin = after_span = 0
+    for index, mark in enumerate(marks):
+        text = mark.group().lower()
+        if mark.start() < after_span:
+            continue
+        if inside == "<!--":
+            if text == "-->":
+                inside, begin = None, mark.end()
+        elif inside == "<pre":
+            inside = None if text.startswith("</pre") else inside
+        elif text == "<!--":
+            shown.append(line[begin : mark.start()])
+            inside = text
+        elif text == "<pre":
+            inside = text
+        elif text.startswith("`"):
+            # A code span hides nothing: what stands in it is shown as it is.
+            after_span = _end_of_next(text, marks, index + 1)
+    if inside != "<!--":
+        shown.append(line[begin:])
+    return "".join(shown), inside
+
+
+def _end_of_next(text: str, marks: list[re.Match[str]], first: int) -> int:
+    return next((marks[i].end() for i in range(first, len(marks)) if marks[i].group() == text), 0)

@@ -17,7 +17,7 @@ def _words(raw: object) -> object:
         try:
             return shlex.split(raw)
         except ValueError as error:
-            raise ValueError(f"cannot split this command into words ({error}): check its quotes") from error
+            raise ValueError(f"cannot be split into words ({error}): check its quotes") from error
     return raw
 
 

@@ -59,7 +59,7 @@ class AttemptStarted(Value):
 
 class AttemptFinished(Value):
     """The attempt ended. `commit` is the branch's head after it and `parent` the head it was put on; both are None
-    when its work was not handed on. `kept` is the commit that holds refused work, for the next attempt to go on from."""
+    when its work was not handed on. `kept` is the commit that holds refused work: the next attempt goes on from it."""
 
     kind: Literal["attempt_finished"] = "attempt_finished"
     version: Literal[1] = 1

@@ -54,9 +54,8 @@ def seal(run_id: str, seq: int, prev_hash: str, cause: str, at: datetime, entry:
 
 def first_break(records: Iterable[Record]) -> int | None:
     """The sequence number of the first record that does not continue its chain; None when the chain is whole."""
-    seq, prev = 0, GENESIS
-    for record in records:
-        seq += 1
+    prev = GENESIS
+    for seq, record in enumerate(records, start=1):
         actual = _hash(
             record.run_id, record.seq, record.cause, record.kind, record.version, record.at, record.body, prev
         )

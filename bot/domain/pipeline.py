@@ -1,13 +1,26 @@
 """A pipeline: the named sequence of stages and gates that a run follows, frozen into its plan at the start."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator
 
 from bot.domain.agents import Limits
 from bot.domain.values import Value
+from bot.domain.wording import quoted
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
+
+
+def _is_name(text: str) -> str:
+    if not _NAME.match(text):
+        raise ValueError(
+            f"cannot be {quoted(text)}: use lower-case letters, digits and hyphens, a letter first, at most 40"
+        )
+    return text
+
+
+Name = Annotated[str, AfterValidator(_is_name)]
 
 
 class Stage(Value):
@@ -42,30 +55,51 @@ class Gate(Value):
         return self.gate
 
 
+def _kind_of_step(raw: Any) -> str | None:
+    if isinstance(raw, Gate) or (isinstance(raw, dict) and "gate" in raw):
+        return "(gate)"
+    if isinstance(raw, Stage) or (isinstance(raw, dict) and "stage" in raw):
+        return "(stage)"
+    return None
+
+
+# Told apart by their first setting, so that an error speaks of the one that was meant. The parentheses keep the
+# tags from being taken for settings where an error names its place.
+Step = Annotated[
+    Annotated[Stage, Tag("(stage)")] | Annotated[Gate, Tag("(gate)")],
+    Discriminator(
+        _kind_of_step,
+        custom_error_type="no_step",
+        custom_error_message="is neither a stage nor a gate: give it `stage: <name>` and `role: <role>`, "
+        "or `gate: <name>` and `rejects_to: <stage>`",
+    ),
+]
+
+
 class Pipeline(Value):
     """Stages and gates in order. The last step is the merge gate: nothing is merged that no one approved."""
 
     name: Name
     description: str = ""
-    steps: tuple[Stage | Gate, ...] = Field(min_length=2)
+    steps: tuple[Step, ...]
 
-    @model_validator(mode="after")
-    def _is_well_formed(self) -> "Pipeline":
-        names = [step.name for step in self.steps]
+    @field_validator("steps")
+    @classmethod
+    def _are_well_formed(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        names = [step.name for step in steps]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two steps are called `{name}`: give each its own name")
+                raise ValueError(f"must differ: two are called `{name}`: give each its own name")
         seen: set[str] = set()
-        for step in self.steps:
+        for step in steps:
             if isinstance(step, Gate) and step.rejects_to not in seen:
-                raise ValueError(
-                    f"gate `{step.name}` rejects to `{step.rejects_to}`, which is no stage before it: name one that is"
-                )
+                problem = f"gate `{step.name}` rejects to `{step.rejects_to}`, which is no stage before it"
+                raise ValueError(f"are not in order: {problem}: name one that is")
             if isinstance(step, Stage):
                 seen.add(step.name)
-        if not isinstance(self.steps[-1], Gate):
-            raise ValueError("the last step must be a gate: put the gate that guards the merge there")
-        return self
+        if not steps or not isinstance(steps[-1], Gate):
+            raise ValueError("must end with a gate: put the one that guards the merge there")
+        return steps
 
     @property
     def stages(self) -> tuple[Stage, ...]:

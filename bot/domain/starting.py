@@ -7,6 +7,7 @@ from bot.domain.facts import Facts
 from bot.domain.forge import Actor
 from bot.domain.permissions import Permission
 from bot.domain.refs import IssueRef, branch_name, run_id, spec_name
+from bot.domain.wording import fenced, quoted
 
 MAY_SPEND = Permission.WRITE
 """Whoever starts a run spends money: this permission is needed for it."""
@@ -23,17 +24,19 @@ def start(facts: Facts, *, by: Actor, cause: str, pipeline: str | None) -> Decis
     if wanted.issue.state == "closed":
         return Refusal(reason="This issue is closed: reopen it, and ask again.", cause=cause)
     if facts.permission < MAY_SPEND:
-        reason = f"Starting a run spends money, so it needs {MAY_SPEND.name.lower()} permission, which @{by.login} does not have."
+        needed = f"{MAY_SPEND.name.lower()} permission"
+        reason = f"Starting a run spends money, so it needs {needed}, which @{by.login} does not have."
         return Refusal(reason=reason, cause=cause)
     if wanted.config_problem is not None:
-        reason = f"I cannot start: the configuration on `{wanted.base_branch}` has a problem.\n\n```\n{wanted.config_problem}\n```"
+        problem = f"the configuration on `{wanted.base_branch}` has a problem"
+        reason = f"I cannot start: {problem}.\n\n{fenced(wanted.config_problem)}"
         return Refusal(reason=reason, cause=cause)
     name = pipeline or wanted.config.pipeline
     chosen = wanted.config.pipelines.get(name) or wanted.pipelines.get(name)
     if chosen is None:
         known = ", ".join(f"`{n}`" for n in sorted({*wanted.pipelines, *wanted.config.pipelines}))
         where = "" if pipeline else f" (named in `{CONFIG_PATH}`)"
-        return Refusal(reason=f"There is no pipeline `{name}`{where}. There is {known}.", cause=cause)
+        return Refusal(reason=f"There is no pipeline {quoted(name)}{where}. There is {known}.", cause=cause)
     ordinal = wanted.runs_before + 1
     entry = RunStarted(
         run_id=run_id(issue, ordinal),

@@ -6,4 +6,5 @@ from pydantic import BaseModel, ConfigDict
 class Value(BaseModel):
     """An immutable record; an unknown field is an error, never silently dropped."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # JSON has no NaN: it would come back from the journal as nothing.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -7,6 +7,8 @@ from bot.domain.values import Value
 
 
 class Outcome(StrEnum):
+    """What a check found. Only FAIL keeps work from being handed on."""
+
     PASS = "pass"
     FAIL = "fail"
     WARN = "warn"
@@ -27,6 +29,10 @@ class Verdict(Value):
     @classmethod
     def fail(cls, check: str, summary: str, findings: tuple[Finding, ...] = ()) -> "Verdict":
         return cls(check=check, outcome=Outcome.FAIL, summary=summary, findings=findings)
+
+    @classmethod
+    def warn(cls, check: str, summary: str, findings: tuple[Finding, ...] = ()) -> "Verdict":
+        return cls(check=check, outcome=Outcome.WARN, summary=summary, findings=findings)
 
     @property
     def refuses(self) -> bool:

@@ -4,8 +4,10 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from bot.domain.errors import UserError
+from bot.domain.setting_problems import Place, explain, place_of
 
 Model = TypeVar("Model", bound=BaseModel)
 _MAX_BYTES = 256 * 1024
@@ -23,50 +25,52 @@ class _StrictLoader(yaml.SafeLoader):
 
 def load_model(model: type[Model], text: str, file: str) -> Model:
     """Read `text` as a `model`; raises UserError with file, line and fix when it is not one."""
-    if len(text.encode()) > _MAX_BYTES:
-        raise UserError(f"{file}: larger than {_MAX_BYTES // 1024} KiB: make it shorter")
-    try:
-        loader = _StrictLoader(text)
-        try:
-            node = loader.get_single_node()
-            data = {} if node is None else loader.construct_document(node)
-        finally:
-            loader.dispose()
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{file}, line {line}: not valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"{file}: not valid YAML: {type(error).__name__}: {error}") from None
+    if len(text.encode(errors="replace")) > _MAX_BYTES:
+        raise UserError(f"{file}, line 1: larger than {_MAX_BYTES // 1024} KiB: make it shorter")
+    node, data = _parse(text, file)
     if not isinstance(data, dict):
-        raise UserError(f"{file}, line 1: expected settings as `name: value`, found {type(data).__name__}")
+        raise UserError(f"{file}, line 1: must hold settings, as `name: value`, one a line")
     repeated = _repeated_key(node)
     if repeated is not None:
         raise UserError(f"{file}, line {repeated[1]}: `{repeated[0]}` is set twice: keep one of them")
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = [_explain(problem, node, file, model) for problem in error.errors()]
+        lines = [_complain(problem, node, file, model) for problem in error.errors()]
         raise UserError("\n".join(dict.fromkeys(lines))) from None
 
 
-def _explain(problem: Any, node: yaml.Node | None, file: str, model: type[BaseModel]) -> str:
-    path = [part for part in problem["loc"] if not _is_type_tag(part)]
-    line = _line_of(node, path)
-    where = ".".join(str(part) for part in path) or "the file"
-    if problem["type"] == "extra_forbidden":
-        known = _known_names(model, path[:-1])
-        hint = f"known here: {', '.join(known)}" if known else "remove it"
-        return f"{file}, line {line}: `{where}` is not a setting ({hint})"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{file}, line {line}: `{where}`: {message}"
+def _parse(text: str, file: str) -> tuple[yaml.Node | None, object]:
+    """The document's nodes, which know their lines, and what they say."""
+    try:
+        loader = _StrictLoader(text)
+        try:
+            node = loader.get_single_node()
+            return node, {} if node is None else loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UserError(f"{file}, line {line}: holds a character that YAML does not allow: remove it") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problem = "; ".join(part for part in (error.context, error.problem) if part)
+        raise UserError(f"{file}, line {line}: not valid YAML: {problem}") from None
+    except RecursionError:
+        raise UserError(f"{file}, line 1: nested too deeply: write it flatter") from None
+    except ValueError as error:
+        # A date such as 2026-02-31, which YAML takes for one because it is not in quotes.
+        raise UserError(f"{file}, line 1: a value is not what it looks like ({error}): put it in quotes") from None
 
 
-def _is_type_tag(part: object) -> bool:
-    """Pydantic puts the names of a union's members into the location; no setting starts with a capital."""
-    return isinstance(part, str) and (part[:1].isupper() or "[" in part)
+def _complain(problem: ErrorDetails, node: yaml.Node | None, file: str, model: type[BaseModel]) -> str:
+    place = place_of(problem)
+    where = ".".join(str(part) for part in place)
+    said = explain(problem, model)
+    return f"{file}, line {_line_of(node, place)}: " + (f"`{where}` {said}" if where else said)
 
 
-def _line_of(node: yaml.Node | None, path: list[Any]) -> int:
+def _line_of(node: yaml.Node | None, path: Place) -> int:
     """The line (from 1) of the deepest part of `path` that the document has."""
     line = 1 if node is None else node.start_mark.line + 1
     for part in path:
@@ -95,13 +99,3 @@ def _repeated_key(node: yaml.Node | None) -> tuple[str, int] | None:
             if (found := _repeated_key(value)) is not None:
                 return found
     return None
-
-
-def _known_names(model: type[BaseModel], path: list[Any]) -> list[str]:
-    current: Any = model
-    for part in path:
-        fields = getattr(current, "model_fields", {})
-        if part not in fields:
-            return []
-        current = fields[part].annotation
-    return sorted(getattr(current, "model_fields", {}))
