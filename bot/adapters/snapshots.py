@@ -1,6 +1,9 @@
 """What a workspace holds, as a git tree: taken with plumbing that runs nothing, refused if a checkout of it
 could reach outside."""
 
+import os
+import re
+from functools import cache
 from pathlib import PurePosixPath
 
 from bot.adapters.git import Git
@@ -23,8 +26,10 @@ def take(git: Git, plain: Git, base: str) -> Snapshot:
     names = list(dict.fromkeys(name for name in listed.split(b"\0") if name))
     for name in names:
         _refuse_name(name)
-    if names:
-        git.run("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=b"\0".join([*names, b""]))
+    # What lies behind a link is not in the repository, even if a file of the same name was: git only says so.
+    behind = _behind_links(git, names)
+    _update(git, "--force-remove", names=[name for name in names if name in behind])
+    _update(git, "--add", "--remove", "--replace", names=[name for name in names if name not in behind])
     tree = git.run("write-tree").line
     return compare(plain, base, tree)
 
@@ -72,6 +77,26 @@ def _parse(output: bytes) -> tuple[tuple[ChangedFile, ...], dict[bytes, tuple[st
 
 def _count(text: bytes) -> int | None:
     return None if text == b"-" else int(text)
+
+
+def _update(git: Git, *words: str, names: list[bytes]) -> None:
+    if not names:
+        return
+    said = git.run("update-index", "-z", *words, "--stdin", stdin=b"\0".join([*names, b""])).stderr
+    if found := re.search(r"Ignoring path (.*)", said, re.DOTALL):
+        raise UserError(f"git will not store the path {found[1].strip()!r}: rename or remove it.")
+
+
+def _behind_links(git: Git, names: list[bytes]) -> set[bytes]:
+    assert git.work_tree is not None
+    root = os.fsencode(git.work_tree)
+
+    @cache
+    def linked(directory: bytes) -> bool:
+        above = os.path.dirname(directory)
+        return directory != b"" and (linked(above) or os.path.islink(os.path.join(root, directory)))
+
+    return {name for name in names if linked(os.path.dirname(name))}
 
 
 def _refuse_name(name: bytes) -> None:

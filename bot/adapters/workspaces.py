@@ -97,10 +97,10 @@ class Workspaces:
         with self._locked(mirror, key) as git:
             worktrees.remove_files(mirror.path, path, key)
             try:
-                self._register(mirror, path, start)
+                self._register(mirror, git, path, start)
             except GitFailed:
                 self._mirrors.obtain(mirror, start)
-                self._register(mirror, path, start)
+                self._register(mirror, git, path, start)
             worktrees.fill(git, start)
             worktrees.lend_index(git, mirror, path)
             carried = carry if carry and self._carried(mirror, git, carry, start) else None
@@ -221,10 +221,11 @@ class Workspaces:
     def _lock_file(self, key: str) -> Path:
         return self._worktrees / f".{key}.lock"
 
-    def _register(self, mirror: Mirror, path: Path, start: str) -> None:
+    def _register(self, mirror: Mirror, ours: Git, path: Path, start: str) -> None:
         with self._mirrors.lock(mirror) as git:
             worktrees.unregister(mirror.path, path)
-            worktrees.register(git, path, commit_id(start))
+            # It writes in the mirror and in the attempt's directory: should we die, both stay locked until it ends.
+            worktrees.register(replace(git, holding=git.holding + ours.holding), path, commit_id(start))
 
     def _release(self, key: str, path: Path, wait_seconds: float = _WAIT_SECONDS) -> None:
         if not self._worktrees.is_dir():
