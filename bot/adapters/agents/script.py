@@ -126,10 +126,10 @@ class Script(Value):
 
 
 def read_script(setting: str) -> Script:
-    """A script from inline YAML (anything of more than one line) or from the file of that name. Raises
+    """A script from inline YAML (anything with a line break) or from the file of that name. Raises
     UserError."""
     text, where = setting, "The script"
-    if "\n" not in setting.strip():
+    if "\n" not in setting:
         where = f"The script {setting}"
         try:
             text = Path(setting).read_text("utf-8")

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ OLD_UNITTEST_FAILURES = [
 ]
 
 
-def judge(output: str, exit_code: int | None = 0, junit: str | None = None, **more: object) -> Verdict:
+def judge(output: str, exit_code: int | None = 0, junit: str | None = None, **more: Any) -> Verdict:
     result = CommandResult.model_validate(
         {"argv": ("make", "test"), "cwd": "/workspace", "exit_code": exit_code, "output": output, **more}
     )
@@ -125,7 +126,7 @@ def test_a_bad_exit_code_fails_and_shows_the_end_of_the_output() -> None:
         ({"stopped": "/cancel by ada", "signal": 15}, "The tests were stopped: /cancel by ada"),
     ],
 )
-def test_a_command_that_did_not_end_by_itself_fails(how: dict[str, object], summary: str) -> None:
+def test_a_command_that_did_not_end_by_itself_fails(how: dict[str, Any], summary: str) -> None:
     # The output alone would pass.
     verdict = judge(real("pytest_ok.txt"), None, **how)
     assert verdict.refuses
