@@ -6,7 +6,9 @@ from pathlib import Path
 
 from bot.adapters.agents.contract import Ending
 from bot.adapters.agents.scripted import ScriptedAgent
-from bot.domain.agents import AgentRequest, AgentResult, Feedback, Finding
+from bot.domain.agents import AgentRequest, AgentResult, Feedback
+from bot.domain.checks import tests_check
+from bot.domain.commands_run import CommandResult
 from bot.domain.refs import AttemptRef, IssueRef, RepoRef
 from bot.entrypoints.demo.seed import demo_templates, load_story, project_files
 
@@ -60,13 +62,9 @@ class Builder:
 
 
 def evidence(report: str) -> Feedback:
-    """What a failing check sends back: the end of the report."""
-    return Feedback(
-        source="check",
-        name="tests",
-        reason="1 of 15 tests failed",
-        findings=(Finding(message=report[-3000:]),),
-    )
+    """What the real check sends back for this report of failing tests."""
+    verdict = tests_check.judge(CommandResult(argv=("python3",), exit_code=1, output=report), junit=None)
+    return Feedback(source="check", name=verdict.check, reason=verdict.summary, findings=verdict.findings)
 
 
 def rejection() -> Feedback:

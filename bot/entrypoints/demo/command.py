@@ -67,9 +67,11 @@ def demo_command(
         hub_port=port,
         webhook_port=webhook_port,
         patience=timeout,
+        program=_program(),
     )
     home = Home(directory or Path(tempfile.mkdtemp(prefix="issuewright-demo-")))
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_interrupt)
     try:
         with Screen(to_stderr=as_json) as screen:
             demo = Demo(home, options, screen)
@@ -99,6 +101,12 @@ def say_command(text: str, directory: Path | None, login: str) -> None:
     except (IssuewrightError, httpx.HTTPError) as error:
         click.echo(f"issuewright demo say: {error}", err=True)
         sys.exit(1)
+
+
+def _program() -> str:
+    """How this program was called, so that what we show can be typed as it is."""
+    called = sys.argv[0]
+    return called if Path(called).name == "issuewright" else "issuewright"
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

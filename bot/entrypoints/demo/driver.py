@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bot.domain.errors import ForgeError, UserError
+from bot.domain.rendering.labels import STATE_LABELS
 from bot.domain.values import Value
 from bot.entrypoints.demo import seed
 from bot.entrypoints.demo.home import MAINTAINER, Home, Pointer, Record
@@ -13,17 +14,19 @@ from bot.entrypoints.demo.hub import Control, Person
 from bot.entrypoints.demo.news import news
 from bot.entrypoints.demo.outcome import Outcome, check_merged_main, count, is_api_call
 from bot.entrypoints.demo.people import People
-from bot.entrypoints.demo.processes import Processes
+from bot.entrypoints.demo.processes import Processes, undisturbed
 from bot.entrypoints.demo.screen import Screen
 from bot.entrypoints.demo.world import Gate, Observer, World
 
 _LOOK_SECONDS = 0.3
-_QUIET_SECONDS = 1.0
-_SETTLE_SECONDS = 60.0
+_QUIET_SECONDS = 1.5
 
 
 class Options(Value):
-    """What the command line asks for. `patience` is seconds without any news until the demo gives up."""
+    """What the command line asks for.
+
+    `patience` is seconds without any news until the demo gives up, `program` how people call it.
+    """
 
     auto: bool = False
     exits: bool = False
@@ -33,6 +36,7 @@ class Options(Value):
     hub_port: int = 0
     webhook_port: int = 0
     patience: float = 600.0
+    program: str = "issuewright"
 
 
 class Demo:
@@ -65,9 +69,10 @@ class Demo:
             self._screen.say(f"all their state is in {self._home.path}")
             yield record
         finally:
-            pointer.forget(self._home)
-            self._screen.now("stopping the service and localhub…")
-            self._processes.stop()
+            with undisturbed():
+                pointer.forget(self._home)
+                self._screen.now("stopping the service and localhub…")
+                self._processes.stop()
 
     def play(self, record: Record) -> Outcome:
         """Open the issue, follow the run to its merge, count, and test what was merged.
@@ -97,9 +102,10 @@ class Demo:
     def rest(self, record: Record) -> None:
         """Leave everything running for a look around, until Ctrl-C."""
         self._screen.say(f"Have a look at {record.hub_url}; Ctrl-C stops localhub and the service.")
-        while True:
-            time.sleep(1)
-            self._processes.reap()
+        with suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(1)
+                self._processes.reap()
 
     def _follow(self, record: Record, observer: Observer, maintainer: Person) -> World:
         """Tell what happens, and let the people decide, until the run is over."""
@@ -119,12 +125,14 @@ class Demo:
                 self._screen.say(f"        {MAINTAINER} says: {said}", style="magenta")
             if is_over(world):
                 return world
+            if self._options.auto and STATE_LABELS["parked"] in world.labels:
+                raise UserError(f"The run needs help, and --auto has none to give:\n{world.status}")
             alive = self._processes.service_is_alive()
             if alive != service_was_alive:
                 self._screen.say(
                     "the service is back"
                     if alive
-                    else f"the service is gone; waiting for `issuewright serve --dir {self._home.path}`",
+                    else f"the service is gone; waiting for `{self._options.program} serve --dir {self._home.path}`",
                     style="bold red",
                 )
                 service_was_alive, last_news = alive, time.monotonic()
@@ -142,35 +150,43 @@ class Demo:
         header = self._home.header_file(MAINTAINER)
         self._screen.say(
             f"        read it, then answer in another terminal:\n"
-            f'          issuewright demo say "/approve"\n'
-            f'          issuewright demo say "/reject {self._story.rejection[:40].rstrip()}…"\n'
+            f'          {self._options.program} demo say "/approve"\n'
+            f'          {self._options.program} demo say "/reject {self._story.rejection[:40].rstrip()}…"\n'
             f"        or as any program would:\n"
             f'          curl -H @{header} {url} -d \'{{"body": "/approve"}}\'',
             style="yellow",
         )
 
     def _settle(self, record: Record, observer: Observer, world: World) -> World:
-        """Wait until the bot has tidied up behind the merge and says no more."""
+        """Wait until the bot has tidied up behind the merge and says no more. It may be killed meanwhile, too."""
         control = Control(record.hub_url)
-        give_up = time.monotonic() + _SETTLE_SECONDS
+        give_up = time.monotonic() + self._options.patience
         quiet_since, calls = time.monotonic(), -1
-        while time.monotonic() - quiet_since < _QUIET_SECONDS and time.monotonic() < give_up:
+        while time.monotonic() - quiet_since < _QUIET_SECONDS:
+            if time.monotonic() > give_up:
+                raise UserError("It merged, but then did not tidy up: branch, labels or comments are left over.")
             made = sum(is_api_call(request) for request in control.requests())
-            if made != calls or (world.pull and observer.branch_exists(world.pull.branch)):
+            is_tidy = STATE_LABELS["merged"] in world.labels and not self._branch_is_left(observer, world)
+            if made != calls or not is_tidy or not self._processes.service_is_ready(record):
                 quiet_since, calls = time.monotonic(), made
-            self._processes.reap()
             time.sleep(_LOOK_SECONDS)
-        return observer.look()
+            world = observer.look()
+        return world
+
+    @staticmethod
+    def _branch_is_left(observer: Observer, world: World) -> bool:
+        return world.pull is not None and observer.branch_exists(world.pull.branch)
 
 
 def is_over(world: World) -> bool:
-    """Whether the run has come to its end, the merge and the closed issue; raises UserError when it came to
-    another."""
+    """Whether the run has come to its end: the merge, the closed issue. Raises UserError when it came to another."""
     pull = world.pull
     if pull and pull.state == "closed" and not pull.merged:
         raise UserError(f"Pull request #{pull.number} was closed without a merge.")
     if world.issue_state == "closed" and not (pull and pull.merged):
         raise UserError("The issue was closed, and nothing was merged.")
+    if STATE_LABELS["cancelled"] in world.labels:
+        raise UserError("The run was cancelled.")
     return world.issue_state == "closed"
 
 

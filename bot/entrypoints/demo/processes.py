@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -44,8 +44,12 @@ class Processes:
         """Start the service, which writes its pid itself, and wait until it is ready for work."""
         argv = [sys.executable, "-m", "bot.entrypoints.cli", "serve", "--dir", str(self._home.path)]
         child = self._spawn(argv, "service.log")
+        self._wait(child, lambda: self.service_is_ready(record), "the service", "service.log")
+
+    def service_is_ready(self, record: Record) -> bool:
+        """Whether the service is there, has said so in its pid file, and takes up work."""
         ready_url = record.webhook_url.removesuffix("/webhook") + "/readyz"
-        self._wait(child, lambda: _answers(ready_url), "the service", "service.log")
+        return self.service_is_alive() and _answers(ready_url)
 
     def service_is_alive(self) -> bool:
         """Whether the process that `service.pid` names is there (a zombie is not)."""
@@ -92,6 +96,18 @@ class Processes:
             if time.monotonic() > give_up:
                 raise UserError(f"{name} was not ready after {_START_SECONDS:.0f} s; see {self._home.logs / log_name}.")
             time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """A second Ctrl-C while we stop what we started would leave some of it running: it has to wait."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def find(pid_file: Path) -> psutil.Process | None:

@@ -10,6 +10,7 @@ from bot.entrypoints.demo.home import BOT_LOGIN, Home, Record
 from bot.entrypoints.demo.hub import Person
 
 _MARKER = re.compile(r"<!-- issuewright:(?P<key>\S+) -->")
+_STATUS_MARKER = re.compile(r"<!-- issuewright:\S+:status -->")
 _GATE_KEY = re.compile(r"(?P<run>[^:\s]+):gate:(?P<gate>[^:\s]+):(?P<round>\d+)\Z")
 _TRAILER = re.compile(r"(?m)^Issuewright-(?P<name>[A-Za-z]+(?:-[A-Za-z]+)*): (?P<value>.+)$")
 
@@ -102,6 +103,13 @@ class World(Seen):
         """The gates that people have been asked to decide, oldest first, each once."""
         gates = {gate.key: gate for comment in self.comments if (gate := comment.gate)}
         return tuple(gates.values())
+
+    @property
+    def status(self) -> str:
+        """The bot's status comment as plain lines; empty before there is one."""
+        bodies = [c.body for c in self.comments if c.is_from_bot and _STATUS_MARKER.search(c.body)]
+        lines = (line.strip("#>* ") for line in bodies[-1].splitlines()) if bodies else ()
+        return "\n".join(line for line in lines if line and not line.startswith(("<", "|")))
 
     @property
     def cost_usd(self) -> float:
