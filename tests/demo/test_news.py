@@ -36,9 +36,9 @@ def test_a_gate_tells_its_round_and_a_person_what_they_said() -> None:
         comments=(views.gate(5, 1), views.comment(6, "/reject no", "maintainer")),
     )
     assert texts(before, after) == [
+        "person: maintainer on #2: /reject no",
         "pull: pull request #2 is ready for review",
         "gate: gate merge, round 1: a person decides",
-        "person: maintainer on #2: /reject no",
     ]
 
 
@@ -57,3 +57,8 @@ def test_hidden_markers_and_markup_are_not_told() -> None:
     body = "<!-- issuewright:x:status -->\n\n<details>\n### Build **passed**\n"
     (item,) = news(views.world(), views.world(comments=(views.comment(1, body),)))
     assert item.text == "issuewright[bot] on #2: Build **passed**"
+
+
+def test_reviews_are_told_with_what_they_say() -> None:
+    after = views.world(reviews=(views.review(1, "APPROVED", "Fine."), views.review(2, "COMMENTED", "")))
+    assert texts(views.world(), after) == ["person: maintainer approved it: Fine.", "person: maintainer reviewed it"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.entrypoints.demo.home import BOT_LOGIN
-from bot.entrypoints.demo.world import AgentCall, Comment, Commit, Pull, World
+from bot.entrypoints.demo.world import AgentCall, Comment, Commit, Pull, Review, World
 
 RUN = "acme--tally--1"
 
@@ -36,6 +36,11 @@ def comment(id: int, body: str, login: str = BOT_LOGIN, number: int = 2) -> Comm
 def gate(id: int, round: int, name: str = "merge", login: str = BOT_LOGIN) -> Comment:
     """The comment that opens a gate."""
     return comment(id, f"<!-- issuewright:{RUN}:gate:{name}:{round} -->\n### Please decide", login)
+
+
+def review(id: int, state: str, body: str) -> Review:
+    """A review by the maintainer."""
+    return Review(id=id, login="maintainer", state=state, body=body, url="http://hub/acme/tally/pull/2#r1")
 
 
 def commit(stage: str, attempt: int, cost: float, sha: str = "c0ffee0" * 5) -> Commit:

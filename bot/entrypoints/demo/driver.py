@@ -121,8 +121,8 @@ class Demo:
                 last_news = time.monotonic()
                 if item.kind == "gate" and not self._options.auto:
                     self._invite(record, world.gates[-1])
-            if self._options.auto and (said := people.decide(world)):
-                self._screen.say(f"        {MAINTAINER} says: {said}", style="magenta")
+            if self._options.auto:
+                people.decide(world)
             if is_over(world):
                 return world
             if self._options.auto and STATE_LABELS["parked"] in world.labels:

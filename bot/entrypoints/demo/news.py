@@ -3,9 +3,12 @@
 from typing import Literal
 
 from bot.domain.values import Value
-from bot.entrypoints.demo.world import AgentCall, Comment, Commit, World
+from bot.entrypoints.demo.world import AgentCall, Comment, Commit, Review, World
 
 Kind = Literal["agent", "bot", "person", "commit", "gate", "pull", "done", "trouble"]
+
+
+_REVIEWED = {"APPROVED": "approved it", "CHANGES_REQUESTED": "requested changes"}
 
 
 class News(Value):
@@ -20,16 +23,18 @@ def news(before: World | None, after: World) -> tuple[News, ...]:
     """Everything in `after` that was not in `before`, in the order in which it is likely to have happened."""
     calls = after.agent_calls[len(before.agent_calls) if before else 0 :]
     known_commits = {commit.sha for commit in before.commits} if before else set()
-    known_comments = {comment.id: comment.body for comment in before.comments} if before else {}
-    found = [_commit(commit) for commit in after.commits if commit.sha not in known_commits]
-    found += [_agent_call(call) for call in calls]
-    found += _pull(before, after)
-    for comment in after.comments:
-        if comment.id not in known_comments:
-            found.append(_comment(comment))
-    if after.issue_state == "closed" and (before is None or before.issue_state == "open"):
-        found.append(News(kind="done", text="issue closed"))
-    return tuple(found)
+    known_reviews = {review.id for review in before.reviews} if before else set()
+    known_comments = {comment.id for comment in before.comments} if before else set()
+    comments = [comment for comment in after.comments if comment.id not in known_comments]
+    return (
+        *(_comment(comment) for comment in comments if not comment.is_from_bot),
+        *(_review(review) for review in after.reviews if review.id not in known_reviews),
+        *(_commit(commit) for commit in after.commits if commit.sha not in known_commits),
+        *(_agent_call(call) for call in calls),
+        *_pull(before, after),
+        *(_comment(comment) for comment in comments if comment.is_from_bot),
+        *_end(before, after),
+    )
 
 
 def _agent_call(call: AgentCall) -> News:
@@ -54,10 +59,18 @@ def _pull(before: World | None, after: World) -> list[News]:
         found.append(News(kind="pull", text=f"pull request #{pull.number} opened as a draft", url=pull.url))
     if (old is None or old.draft) and not pull.draft and not pull.merged:
         found.append(News(kind="pull", text=f"pull request #{pull.number} is ready for review"))
-    if pull.merged and not (old and old.merged):
+    return found
+
+
+def _end(before: World | None, after: World) -> list[News]:
+    pull, old = after.pull, before.pull if before else None
+    found = []
+    if pull and pull.merged and not (old and old.merged):
         found.append(News(kind="done", text=f"pull request #{pull.number} merged", url=pull.url))
-    elif pull.state == "closed" and not (old and old.state == "closed"):
+    elif pull and pull.state == "closed" and not (old and old.state == "closed"):
         found.append(News(kind="trouble", text=f"pull request #{pull.number} closed without a merge"))
+    if after.issue_state == "closed" and not (before and before.issue_state == "closed"):
+        found.append(News(kind="done", text="issue closed"))
     return found
 
 
@@ -66,6 +79,12 @@ def _comment(comment: Comment) -> News:
         return News(kind="gate", text=f"gate {gate.name}, round {gate.round}: a person decides", url=gate.url)
     kind: Kind = "bot" if comment.is_from_bot else "person"
     return News(kind=kind, text=f"{comment.login} on #{comment.number}: {_first_line(comment.body)}", url=comment.url)
+
+
+def _review(review: Review) -> News:
+    did = _REVIEWED.get(review.state, "reviewed it")
+    said = f": {_first_line(review.body)}" if review.body.strip() else ""
+    return News(kind="person", text=f"{review.login} {did}{said}", url=review.url)
 
 
 def _first_line(body: str, width: int = 100) -> str:

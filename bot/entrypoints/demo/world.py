@@ -54,6 +54,16 @@ class Comment(Seen):
         return None
 
 
+class Review(Seen):
+    """A submitted review of the pull request."""
+
+    id: int
+    login: str
+    state: str
+    body: str
+    url: str
+
+
 class Commit(Seen):
     """A commit of the pull request."""
 
@@ -94,6 +104,7 @@ class World(Seen):
     issue_state: str
     labels: tuple[str, ...]
     comments: tuple[Comment, ...] = ()
+    reviews: tuple[Review, ...] = ()
     pull: Pull | None = None
     commits: tuple[Commit, ...] = ()
     agent_calls: tuple[AgentCall, ...] = ()
@@ -129,13 +140,14 @@ class Observer:
         self._commits: tuple[str, tuple[Commit, ...]] = ("", ())
 
     def look(self) -> World:
-        """The world as it is now: three to six requests."""
+        """The world as it is now: two requests, and six with a pull request."""
         issue = self._person.get(f"{self._repository}/issues/{self._issue}")
         pull = self._look_at_pull()
         return World(
             issue_state=issue["state"],
             labels=tuple(label["name"] for label in issue["labels"]),
             comments=self._comments(self._issue) + (self._comments(pull.number) if pull else ()),
+            reviews=self._reviews(pull.number) if pull else (),
             pull=pull,
             commits=self._commits_of(pull) if pull else (),
             agent_calls=read_agent_calls(self._calls_file),
@@ -175,6 +187,13 @@ class Observer:
         return tuple(
             Comment(id=c["id"], number=number, login=c["user"]["login"], body=c["body"], url=c["html_url"])
             for c in found
+        )
+
+    def _reviews(self, number: int) -> tuple[Review, ...]:
+        found = self._person.items(f"{self._repository}/pulls/{number}/reviews")
+        return tuple(
+            Review(id=r["id"], login=r["user"]["login"], state=r["state"], body=r["body"] or "", url=r["html_url"])
+            for r in found
         )
 
     def _commits_of(self, pull: Pull) -> tuple[Commit, ...]:
