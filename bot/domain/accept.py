@@ -4,7 +4,17 @@ from datetime import timedelta
 
 from bot.domain import commands
 from bot.domain.decisions import Accepted, Decision, Ignored, Refusal
-from bot.domain.entries import AttemptFinished, HeadMoved, PullRequestClosed, PullRequestMerged, TimerFired
+from bot.domain.entries import (
+    AttemptFinished,
+    GateOpened,
+    HeadMoved,
+    MergeWasRefused,
+    PullRequestClosed,
+    PullRequestMerged,
+    PullRequestOpened,
+    Recorded,
+    TimerFired,
+)
 from bot.domain.events import (
     CommandGiven,
     Event,
@@ -27,6 +37,8 @@ _CLOCK_GRAIN = timedelta(seconds=1)
 
 def accept(run: Run | None, event: Event, facts: Facts) -> Decision:
     """Decide what `event` means. `run` is the issue's open run, None when it has none."""
+    if run is not None and run.is_over:
+        run = None
     match event:
         case IssueLabelled():
             return _labelled(run, event, facts)
@@ -107,14 +119,16 @@ def _pull_changed(run: Run, event: PullRequestChanged, facts: Facts) -> Decision
     pull = facts.pull
     if pull is None or run.pull_number != pull.number:
         return Ignored(why="it is not this run's pull request")
-    if pull.merged and pull.merge_commit_sha:
+    if pull.merged:
         if run.merged_sha:
             return Ignored(why="the merge is recorded already")
+        if pull.merge_commit_sha is None:
+            return Ignored(why="GitHub does not say yet what it was merged as")
         by = None if run.merging else event.by
         entry = PullRequestMerged(sha=pull.merge_commit_sha, by=by)
         return Accepted(entry=entry, cause=f"merge:{pull.merge_commit_sha}")
     if pull.state == "closed":
-        if run.cancelled_by or run.merged_sha:
+        if run.is_winding_up:
             return Ignored(why="the run is being wound up already")
         return Accepted(entry=PullRequestClosed(by=event.by or facts.bot), cause=f"closed:{run.seq}")
     if pull.head_sha == run.head or facts.head_is_ours:
@@ -133,8 +147,27 @@ def _timer(run: Run, event: TimerDue) -> Decision:
 def _move_made(run: Run | None, event: MoveMade) -> Decision:
     if run is None:
         return Ignored(why="the run is gone")
-    if isinstance(event.entry, AttemptFinished):
-        attempt = run.attempt(event.entry.stage, event.entry.number)
-        if attempt is None or attempt.finished is not None:
-            return Ignored(why="that attempt's end is recorded already")
+    if not _is_news(run, event.entry):
+        return Ignored(why=f"the run knows that, or has moved on: {event.entry.kind}")
     return Accepted(entry=event.entry, cause=event.cause)
+
+
+def _is_news(run: Run, entry: Recorded) -> bool:
+    """Whether what a move came to still fits the run: it may be reported twice, or by a driver that was overtaken."""
+    match entry:
+        case AttemptFinished():
+            attempt = run.attempt(entry.stage, entry.number)
+            return attempt is not None and attempt.finished is None
+        case PullRequestOpened():
+            return run.pull_number != entry.number
+        case GateOpened():
+            here = run.gate is not None and (run.gate.gate, run.gate.round) == (entry.gate, entry.round)
+            return here and run.gate is not None and run.gate.shown_at is None
+        case HeadMoved():
+            return run.head != entry.head and run.merged_sha is None
+        case MergeWasRefused():
+            return run.merging is not None
+        case PullRequestMerged():
+            return run.merged_sha is None
+        case _:
+            return True

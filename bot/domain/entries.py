@@ -4,11 +4,12 @@ An entry's kind and version are stored with it. A shape that changes gets a new 
 stored bytes are never rewritten.
 """
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from bot.domain.agents import AgentStatus, Feedback, Finding
 from bot.domain.config import RepoConfig
@@ -112,7 +113,7 @@ class GateOpened(Value):
 
 
 class Approved(Value):
-    """Somebody with permission approved the open gate's subject."""
+    """Somebody with permission approved the open gate's subject. `given_at` is when, by GitHub's clock."""
 
     kind: Literal["approved"] = "approved"
     version: Literal[1] = 1
@@ -120,6 +121,7 @@ class Approved(Value):
     round: int
     by: Actor
     head: str
+    given_at: datetime
 
 
 class Rejected(Value):
@@ -272,12 +274,13 @@ _UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """(kind, version) → a function that turns stored data of that version into the next version's."""
 
 
-def read_entry(kind: str, version: int, data: dict[str, Any]) -> Entry:
-    """A stored entry as this release understands it, upcast step by step; never raises."""
+def read_entry(kind: str, version: int, body: str) -> Entry:
+    """A stored entry (its body is JSON) as this release understands it, upcast step by step; never raises."""
     stored = version
     try:
+        data = json.loads(body)
         while (upcast := _UPCASTS.get((kind, version))) is not None:
             data, version = upcast(dict(data)), version + 1
         return _ADAPTER.validate_python({**data, "kind": kind, "version": version})
-    except (ValidationError, KeyError, TypeError, ValueError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         return Unreadable(stored_kind=kind, stored_version=stored, problem=str(error).splitlines()[0])

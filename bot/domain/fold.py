@@ -9,10 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from bot.domain import attempts
 from bot.domain import entries as e
-from bot.domain.agents import AgentStatus, Feedback
+from bot.domain.agents import Feedback
+from bot.domain.forge import Actor
 from bot.domain.journal import Record
-from bot.domain.run import Attempt, GateState, Judged, Passed, Run, StageState
+from bot.domain.pipeline import Stage
+from bot.domain.run import GateState, Passed, Run, StageState
 
 
 def fold(records: Iterable[Record]) -> Run | None:
@@ -27,9 +30,9 @@ def apply(run: Run | None, entry: e.Entry, seq: int, hash: str, at: datetime) ->
     """The run after one more entry. Never raises."""
     if run is None:
         return _start(entry, seq, hash, at) if isinstance(entry, e.RunStarted) else None
-    change = _CHANGES.get(type(entry))
-    changed = change(run, entry, at) if change else run
-    return replace(changed, seq=seq, hash=hash)
+    change = None if run.is_over else _CHANGES.get(type(entry))
+    run = replace(run, seq=seq, hash=hash)
+    return change(run, entry, at) if change else run
 
 
 def _start(entry: e.RunStarted, seq: int, hash: str, at: datetime) -> Run:
@@ -37,92 +40,36 @@ def _start(entry: e.RunStarted, seq: int, hash: str, at: datetime) -> Run:
     return Run(started=entry, started_at=at, seq=seq, hash=hash, stages=stages)
 
 
-def _attempt_started(run: Run, entry: e.AttemptStarted, at: datetime) -> Run:
-    state = run.stages.get(entry.stage)
-    if state is None:
-        return run
-    state = replace(state, attempts=(*state.attempts, Attempt(entry, at)))
-    return replace(run, stages={**run.stages, entry.stage: state}, live=entry, stop_requested=False)
-
-
-def _attempt_finished(run: Run, entry: e.AttemptFinished, at: datetime) -> Run:
-    attempt = run.attempt(entry.stage, entry.number)
-    if attempt is None or attempt.finished is not None:
-        return run
-    state = run.stages[entry.stage]
-    ended = replace(attempt, finished=entry)
-    state = replace(state, attempts=tuple(ended if a is attempt else a for a in state.attempts))
-    handed_on = entry.status is AgentStatus.OK and not any(v.refuses for v in entry.verdicts)
-    run = replace(run, live=None, stop_requested=False)
-    if handed_on:
-        run = _with_judged_head(run, attempt, entry)
-        run = _stage_done(run, entry.stage, state) if attempt.started.mode == "work" else _put(run, entry.stage, state)
-        return run
-    if attempt.started.mode == "recheck":
-        state = replace(state, done=False, feedback=_feedback(attempt, entry))
-        reason = f"{run.tip[:10]}, which a person pushed, does not pass the checks"
-        return _put(replace(run, parked=reason), entry.stage, state)
-    refused = state.refused + (entry.status is not AgentStatus.INTERRUPTED)
-    return _put(run, entry.stage, replace(state, done=False, refused=refused, feedback=_feedback(attempt, entry)))
-
-
-def _with_judged_head(run: Run, attempt: Attempt, entry: e.AttemptFinished) -> Run:
-    """The branch's new head, and what was judged of it.
-
-    Somebody may have pushed on top of the attempt's commit before its end was recorded: then their commit stays
-    the head, and differs from the judged one.
-    """
-    if entry.commit is None:
-        return run
-    judged = Judged(entry.commit, entry.artifacts_digest or "", entry.diff_digest or "")
-    ours_is_newest = attempt.started.mode == "work" and run.head in (
-        None,
-        entry.parent,
-        attempt.started.start_commit,
-    )
-    return replace(run, head=entry.commit if ours_is_newest else run.head, judged=judged)
-
-
-def _stage_done(run: Run, stage: str, state: StageState) -> Run:
-    """The stage is done; what comes after it has new input, so it has to be done again."""
-    run = _put(run, stage, replace(state, done=True, feedback=(), refused=0))
-    return _reopen_after(run, stage)
-
-
-def _feedback(attempt: Attempt, entry: e.AttemptFinished) -> tuple[Feedback, ...]:
-    """What the next attempt must answer: what people said still stands; check evidence is replaced by the newest."""
-    standing = tuple(f for f in attempt.started.feedback if f.source in ("rejection", "retry"))
-    refusals = tuple(
-        Feedback(source="check", name=v.check, reason=v.summary, findings=v.findings)
-        for v in entry.verdicts
-        if v.refuses
-    )
-    if not refusals and entry.status not in (AgentStatus.OK, AgentStatus.INTERRUPTED):
-        # The agent itself failed: its successor gets the same task again, with the earlier evidence.
-        return attempt.started.feedback
-    return standing + refusals
-
-
 def _pull_request_opened(run: Run, entry: e.PullRequestOpened, at: datetime) -> Run:
     return replace(run, pull_number=entry.number, pull_node_id=entry.node_id)
 
 
 def _gate_opening(run: Run, entry: e.GateOpening, at: datetime) -> Run:
+    if entry.gate not in {gate.name for gate in run.plan.gates}:
+        return run
     gate = GateState(entry.gate, entry.round, entry.subject, opening_at=at)
     return replace(run, gate=gate, rounds={**run.rounds, entry.gate: entry.round})
 
 
 def _gate_opened(run: Run, entry: e.GateOpened, at: datetime) -> Run:
-    if not _is_current(run, entry.gate, entry.round):
+    gate = run.gate
+    if gate is None or not _is_current(run, entry.gate, entry.round) or gate.shown_at is not None:
         return run
-    assert run.gate is not None
-    return replace(run, gate=replace(run.gate, comment_id=entry.comment_id, shown_at=entry.shown_at))
+    early = tuple(held.by for held in gate.held if held.given_at < entry.shown_at)
+    counted = [held for held in gate.held if held.given_at >= entry.shown_at]
+    gate = replace(gate, comment_id=entry.comment_id, shown_at=entry.shown_at, held=(), early=early)
+    run = replace(run, gate=gate)
+    for approval in counted:
+        run = _approved(run, approval, at)
+    return run
 
 
 def _approved(run: Run, entry: e.Approved, at: datetime) -> Run:
     gate = run.gate
     if gate is None or not _is_current(run, entry.gate, entry.round) or entry.head != gate.subject.head:
         return run
+    if gate.shown_at is None:
+        return replace(run, gate=replace(gate, held=(*gate.held, entry)))
     if any(actor.id == entry.by.id for actor in gate.approvals):
         return run
     gate = replace(gate, approvals=(*gate.approvals, entry.by))
@@ -137,27 +84,37 @@ def _rejected(run: Run, entry: e.Rejected, at: datetime) -> Run:
     target = run.plan.gate(entry.gate).rejects_to
     state = run.stages[target]
     feedback = Feedback(source="rejection", name=entry.gate, reason=entry.reason, findings=entry.findings)
-    run = _put(run, target, replace(state, done=False, refused=0, feedback=(*state.feedback, feedback)))
-    return _reopen_after(replace(run, gate=None), target)
+    state = replace(state, done=False, refused=0, feedback=(*state.feedback, feedback))
+    return replace(run.with_stage(target, state).reopened_after(target), gate=None)
 
 
 def _command_accepted(run: Run, entry: e.CommandAccepted, at: datetime) -> Run:
     if entry.verb == "cancel":
-        return replace(run, cancelled_by=entry.by, cancel_reason=entry.note)
+        return _cancelled(run, entry.by, entry.note)
     run = replace(run, parked=None)
-    if entry.stage is None or entry.stage not in run.stages:
+    state = run.stages.get(entry.stage) if entry.stage else None
+    if entry.stage is None or state is None:
         return run
-    state = run.stages[entry.stage]
-    note = Feedback(source="retry", name=entry.by.login, reason=entry.note) if entry.note else None
-    feedback = (*state.feedback, note) if note else state.feedback
-    return _put(run, entry.stage, replace(state, done=False, refused=0, feedback=feedback))
+    note = (Feedback(source="retry", name=entry.by.login, reason=entry.note),) if entry.note else ()
+    state = replace(state, done=False, refused=0, feedback=(*state.feedback, *note))
+    return run.with_stage(entry.stage, state).reopened_after(entry.stage)
 
 
 def _head_moved(run: Run, entry: e.HeadMoved, at: datetime) -> Run:
-    """Whatever was approved or about to be merged is not what is on the branch any more."""
+    """Whatever was approved, or about to be merged, or wrong with the head, is not what is on the branch any more."""
     passed = {name: gate for name, gate in run.passed.items() if name != run.plan.merge_gate.name}
-    stuck = run.parked if not all(state.done for state in run.stages.values()) else None
-    return replace(run, head=entry.head, gate=None, merging=None, passed=passed, parked=stuck)
+    stages = {name: replace(state, feedback=()) if state.done else state for name, state in run.stages.items()}
+    # A stage that gave up waits for its person all the same; so does a run that could not be tidied up.
+    stays_parked = isinstance(run.step, Stage) or run.is_winding_up
+    return replace(
+        run,
+        head=entry.head,
+        gate=None,
+        merging=None,
+        passed=passed,
+        stages=stages,
+        parked=run.parked if stays_parked else None,
+    )
 
 
 def _timer_fired(run: Run, entry: e.TimerFired, at: datetime) -> Run:
@@ -166,9 +123,7 @@ def _timer_fired(run: Run, entry: e.TimerFired, at: datetime) -> Run:
     if entry.timer == "remind":
         return replace(run, gate=replace(run.gate, reminder_due=True))
     if run.plan.gate(entry.gate).on_expiry == "cancel":
-        return replace(
-            run, gate=None, cancelled_by=run.started.started_by, cancel_reason=f"gate `{entry.gate}` expired"
-        )
+        return _cancelled(run, run.started.started_by, f"gate `{entry.gate}` expired")
     return replace(run, gate=None, parked=f"gate `{entry.gate}` expired before enough people approved")
 
 
@@ -188,15 +143,22 @@ def _merge_started(run: Run, entry: e.MergeStarted, at: datetime) -> Run:
 
 
 def _merge_was_refused(run: Run, entry: e.MergeWasRefused, at: datetime) -> Run:
+    if run.merging is None:
+        return run
     return replace(run, merging=None, parked=f"GitHub does not allow the merge: {entry.reason}")
 
 
 def _pull_request_merged(run: Run, entry: e.PullRequestMerged, at: datetime) -> Run:
-    return replace(run, merged_sha=entry.sha, merging=None, gate=None)
+    return replace(run, merged_sha=entry.sha, merging=None, gate=None, parked=None)
 
 
 def _pull_request_closed(run: Run, entry: e.PullRequestClosed, at: datetime) -> Run:
-    return replace(run, cancelled_by=entry.by, cancel_reason="the pull request was closed", gate=None)
+    return _cancelled(run, entry.by, "the pull request was closed")
+
+
+def _cancelled(run: Run, by: Actor, reason: str) -> Run:
+    """Nothing more is asked of anybody; whatever the run was stuck at does not matter any more."""
+    return replace(run, cancelled_by=by, cancel_reason=reason, gate=None, merging=None, parked=None)
 
 
 def _run_parked(run: Run, entry: e.RunParked, at: datetime) -> Run:
@@ -216,21 +178,9 @@ def _is_current(run: Run, gate: str, round: int) -> bool:
     return run.gate is not None and (run.gate.gate, run.gate.round) == (gate, round)
 
 
-def _put(run: Run, stage: str, state: StageState) -> Run:
-    return replace(run, stages={**run.stages, stage: state})
-
-
-def _reopen_after(run: Run, stage: str) -> Run:
-    """Later steps read what this stage writes: its stages are not done any more, its gates not passed."""
-    names = [step.name for step in run.plan.steps]
-    later = set(names[names.index(stage) + 1 :])
-    stages = {n: replace(s, done=False) if n in later else s for n, s in run.stages.items()}
-    return replace(run, stages=stages, passed={n: p for n, p in run.passed.items() if n not in later})
-
-
 _CHANGES: dict[type, Callable[[Run, Any, datetime], Run]] = {
-    e.AttemptStarted: _attempt_started,
-    e.AttemptFinished: _attempt_finished,
+    e.AttemptStarted: attempts.started,
+    e.AttemptFinished: attempts.finished,
     e.PullRequestOpened: _pull_request_opened,
     e.GateOpening: _gate_opening,
     e.GateOpened: _gate_opened,

@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
+
+from pydantic import AwareDatetime
 
 from bot.domain.entries import Entry, Recorded, read_entry
 from bot.domain.values import Value
@@ -23,7 +25,7 @@ class Record(Value):
     cause: str
     kind: str
     version: int
-    at: datetime
+    at: AwareDatetime
     body: str
     prev_hash: str
     hash: str
@@ -31,7 +33,7 @@ class Record(Value):
     @property
     def entry(self) -> Entry:
         """What the record says, as this release understands it."""
-        return read_entry(self.kind, self.version, json.loads(self.body))
+        return read_entry(self.kind, self.version, self.body)
 
 
 def seal(run_id: str, seq: int, prev_hash: str, cause: str, at: datetime, entry: Recorded) -> Record:
@@ -66,5 +68,5 @@ def first_break(records: Iterable[Record]) -> int | None:
 
 
 def _hash(run_id: str, seq: int, cause: str, kind: str, version: int, at: datetime, body: str, prev_hash: str) -> str:
-    parts = (prev_hash, run_id, str(seq), cause, kind, str(version), at.isoformat(), body)
+    parts = (prev_hash, run_id, str(seq), cause, kind, str(version), at.astimezone(UTC).isoformat(), body)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -13,7 +13,7 @@ from bot.domain.moves import (
     StopAttempt,
 )
 from bot.domain.pipeline import Gate, Stage
-from bot.domain.run import Run
+from bot.domain.run import GateState, Run
 
 
 def next_moves(run: Run) -> tuple[Move, ...]:
@@ -21,17 +21,19 @@ def next_moves(run: Run) -> tuple[Move, ...]:
 
     A move whose claim is recorded but not its outcome is asked for again: making a move twice is harmless.
     """
-    if run.is_over or run.unreadable:
+    if run.is_over or run.unreadable or run.parked:
         return ()
-    if run.merged_sha or run.cancelled_by:
+    if run.is_winding_up:
         return _wind_up(run)
-    if run.live or run.parked:
+    if run.live:
         return ()
-    for step in run.plan.steps:
-        moves = _stage_moves(run, step) if isinstance(step, Stage) else _gate_moves(run, step)
-        if moves is not None:
-            return moves
-    return _merge_moves(run)
+    match run.step:
+        case Stage() as stage:
+            return _stage_moves(run, stage)
+        case Gate() as gate:
+            return _gate_moves(run, gate)
+        case None:
+            return _merge_moves(run)
 
 
 def waiting_for(run: Run) -> str | None:
@@ -40,15 +42,21 @@ def waiting_for(run: Run) -> str | None:
         return None
     if run.unreadable:
         return run.unreadable
+    if run.parked:
+        return f"a person: {run.parked}"
     if run.live:
         verb = "to stop" if run.stop_requested else "to finish"
         return f"attempt {run.live.number} of {run.live.stage} {verb}"
-    if run.parked:
-        return f"a person: {run.parked}"
     if run.gate:
-        needed = run.plan.gate(run.gate.gate).approvals
-        return f"approval at gate {run.gate.gate} ({len(run.gate.approvals)} of {needed})"
+        return _approval_at(run, run.gate)
     return None
+
+
+def _approval_at(run: Run, gate: GateState) -> str:
+    counted = f"{len(gate.approvals)} of {run.plan.gate(gate.gate).approvals}"
+    early = [actor.login for actor in gate.early if actor.id not in {by.id for by in gate.approvals}]
+    too_soon = f"; {', '.join(f'@{login}' for login in early)} approved before it was shown" if early else ""
+    return f"approval at gate {gate.gate} ({counted}{too_soon})"
 
 
 def _wind_up(run: Run) -> tuple[Move, ...]:
@@ -60,11 +68,8 @@ def _wind_up(run: Run) -> tuple[Move, ...]:
     return (Finish(outcome="merged" if run.merged_sha else "cancelled"),)
 
 
-def _stage_moves(run: Run, stage: Stage) -> tuple[Move, ...] | None:
-    """None when the stage is done and the next step has its turn."""
+def _stage_moves(run: Run, stage: Stage) -> tuple[Move, ...]:
     state = run.stages[stage.name]
-    if state.done:
-        return None
     if state.refused >= stage.rounds:
         return (Park(reason=f"{stage.name} did not succeed in {state.refused} attempts in a row"),)
     return (
@@ -78,10 +83,7 @@ def _stage_moves(run: Run, stage: Stage) -> tuple[Move, ...] | None:
     )
 
 
-def _gate_moves(run: Run, gate: Gate) -> tuple[Move, ...] | None:
-    """None when the gate was passed for what is on the branch now."""
-    if gate.name in run.passed:
-        return None
+def _gate_moves(run: Run, gate: Gate) -> tuple[Move, ...]:
     if run.head is None:
         return (Park(reason="no stage has committed anything, so there is nothing to approve"),)
     if run.pull_number is None:
@@ -90,7 +92,7 @@ def _gate_moves(run: Run, gate: Gate) -> tuple[Move, ...] | None:
         last = run.plan.stages_before(gate.name)[-1]
         number = len(run.stages[last.name].attempts) + 1
         return (StartAttempt(stage=last.name, number=number, mode="recheck", start_commit=run.head, feedback=()),)
-    if run.gate is None or run.gate.gate != gate.name:
+    if run.gate is None or run.gate.gate != gate.name or run.gate.subject.head != run.head:
         return (OpenGate(gate=gate.name, round=run.rounds.get(gate.name, 0) + 1, subject=_subject(run, gate)),)
     if run.gate.shown_at is None:
         return (OpenGate(gate=gate.name, round=run.gate.round, subject=run.gate.subject),)

@@ -1,28 +1,32 @@
 """A run as its journal tells it: `fold` reads the entries in order, and never raises."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.domain.agents import Feedback
-from bot.domain.entries import AttemptFinished, AttemptStarted, Outcome, RunStarted
+from bot.domain.entries import Approved, AttemptFinished, AttemptStarted, Outcome, RunStarted
 from bot.domain.forge import Actor
 from bot.domain.gates import Subject
-from bot.domain.pipeline import Pipeline
+from bot.domain.pipeline import Pipeline, Stage, Step
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a stage: what it was given, and how it ended (None while it is live)."""
+    """One try at a stage: what it was given, and how it ended (None while it is live). `seq` and `hash` are those
+    of the entry that started it."""
 
     started: AttemptStarted
     started_at: datetime
+    seq: int
+    hash: str
     finished: AttemptFinished | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StageState:
     """Where a stage stands. `feedback` is what the next attempt must answer; `refused` counts attempts in a row
-    whose work was not handed on."""
+    whose work was not handed on. A stage that is done has feedback when a commit that a person pushed later does
+    not pass its checks."""
 
     attempts: tuple[Attempt, ...] = ()
     done: bool = False
@@ -38,7 +42,8 @@ class StageState:
 
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """A gate that waits. `shown_at` is None until its comment is up."""
+    """A gate that waits. `shown_at` is None until its comment is up: till then approvals are `held`, since only then
+    it can be told whether they came `early` (before there was anything to look at) and do not count."""
 
     gate: str
     round: int
@@ -47,6 +52,8 @@ class GateState:
     comment_id: int | None = None
     shown_at: datetime | None = None
     approvals: tuple[Actor, ...] = ()
+    held: tuple[Approved, ...] = ()
+    early: tuple[Actor, ...] = ()
     reminder_due: bool = False
 
 
@@ -107,6 +114,11 @@ class Run:
         return self.outcome is not None
 
     @property
+    def is_winding_up(self) -> bool:
+        """Its outcome is certain, and only tidying up is left."""
+        return self.merged_sha is not None or self.cancelled_by is not None
+
+    @property
     def cost_usd(self) -> float:
         """US dollars spent on all attempts so far."""
         return sum(a.finished.cost_usd for s in self.stages.values() for a in s.attempts if a.finished)
@@ -116,7 +128,33 @@ class Run:
         """The commit that the next attempt starts from: the branch's head, or the base before there is a branch."""
         return self.head or self.started.base_sha
 
+    @property
+    def step(self) -> Step | None:
+        """Where the run is: the first stage that is not done or gate that is not passed; None when all of them are."""
+        for step in self.plan.steps:
+            past = self.stages[step.name].done if isinstance(step, Stage) else step.name in self.passed
+            if not past:
+                return step
+        return None
+
     def attempt(self, stage: str, number: int) -> Attempt | None:
         """That attempt of that stage; None when the journal has none."""
         attempts = self.stages[stage].attempts if stage in self.stages else ()
-        return next((a for a in attempts if a.started.number == number), None)
+        return next((a for a in reversed(attempts) if a.started.number == number), None)
+
+    def with_stage(self, name: str, state: StageState) -> "Run":
+        """The run with that stage in that state."""
+        return replace(self, stages={**self.stages, name: state})
+
+    def reopened_after(self, name: str) -> "Run":
+        """What comes after that stage has new input: its stages are not done any more, its gates neither passed
+        nor open, and nothing is about to be merged."""
+        names = [step.name for step in self.plan.steps]
+        later = set(names[names.index(name) + 1 :])
+        return replace(
+            self,
+            stages={n: replace(s, done=False, refused=0) if n in later else s for n, s in self.stages.items()},
+            passed={n: passed for n, passed in self.passed.items() if n not in later},
+            gate=None if self.gate is not None and self.gate.gate in later else self.gate,
+            merging=None,
+        )

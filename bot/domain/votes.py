@@ -7,7 +7,7 @@ from bot.domain.entries import Approved, Rejected
 from bot.domain.facts import Facts
 from bot.domain.forge import Actor
 from bot.domain.permissions import Permission
-from bot.domain.run import GateState, Run
+from bot.domain.run import Run
 
 MAY_DECIDE = Permission.WRITE
 _GRAIN = timedelta(seconds=1)
@@ -17,7 +17,7 @@ _GRAIN = timedelta(seconds=1)
 def approve(run: Run, *, by: Actor, at: datetime, saw: str | None, facts: Facts, cause: str) -> Decision:
     """An approval of the open gate's subject. `saw` is the head that a review was made on, None for a command."""
     gate = run.gate
-    problem = _cannot_decide(run, gate, by, at, facts, "approve")
+    problem = _cannot_decide(run, by, at, facts, "approve")
     if problem is not None or gate is None:
         return Refusal(reason=problem or "", cause=cause)
     head = gate.subject.head
@@ -26,15 +26,20 @@ def approve(run: Run, *, by: Actor, at: datetime, saw: str | None, facts: Facts,
         return Refusal(reason=reason, cause=cause)
     if facts.pull is None or facts.pull.head_sha != head:
         now = facts.pull.head_sha[:10] if facts.pull else "unknown"
-        reason = f"Gate `{gate.gate}` shows {head[:10]}, but the branch is at {now} now: I will show that one, and ask again."
+        moved = f"Gate `{gate.gate}` shows {head[:10]}, but the branch is at {now} now"
+        return Refusal(reason=f"{moved}: I will show that one, and ask again.", cause=cause)
+    if by.id in {actor.id for actor in gate.approvals}:
+        needed = run.plan.gate(gate.gate).approvals
+        reason = f"You have approved gate `{gate.gate}` already: it needs {needed} people, and one more is not you."
         return Refusal(reason=reason, cause=cause)
-    return Accepted(entry=Approved(gate=gate.gate, round=gate.round, by=by, head=head), cause=cause)
+    entry = Approved(gate=gate.gate, round=gate.round, by=by, head=head, given_at=at)
+    return Accepted(entry=entry, cause=cause)
 
 
 def reject(run: Run, *, by: Actor, at: datetime, reason: str, facts: Facts, cause: str) -> Decision:
     """A rejection at the open gate; its reason goes to the stage that can act on it."""
     gate = run.gate
-    problem = _cannot_decide(run, gate, by, at, facts, "reject")
+    problem = _cannot_decide(run, by, at, facts, "reject")
     if problem is not None or gate is None:
         return Refusal(reason=problem or "", cause=cause)
     if not reason.strip():
@@ -44,14 +49,22 @@ def reject(run: Run, *, by: Actor, at: datetime, reason: str, facts: Facts, caus
     return Accepted(entry=entry, cause=cause)
 
 
-def _cannot_decide(run: Run, gate: GateState | None, by: Actor, at: datetime, facts: Facts, verb: str) -> str | None:
+def _cannot_decide(run: Run, by: Actor, at: datetime, facts: Facts, verb: str) -> str | None:
+    """Why this person's decision does not count now; None when it does. There is an open gate then."""
     if facts.permission < MAY_DECIDE:
-        return (
-            f"To {verb} needs {MAY_DECIDE.name.lower()} permission on this repository, which @{by.login} does not have."
-        )
+        needed = f"{MAY_DECIDE.name.lower()} permission on this repository"
+        return f"To {verb} needs {needed}, which @{by.login} does not have."
+    if run.unreadable:
+        return f"Nothing can be decided now: {run.unreadable}."
+    if run.merged_sha or (run.merging and run.parked is None):
+        return f"It is too late to {verb}: the merge has begun."
+    if run.cancelled_by:
+        return f"There is nothing to {verb} any more: this run is being cancelled."
+    gate = run.gate
     if gate is None:
         return f"No gate is open, so there is nothing to {verb} yet. I will ask here when there is."
-    # Before the gate's comment is up only our own clock can say what came first.
+    # Before the gate's comment is up only our own clock can say what came first; GitHub's says it later.
     if at < (gate.shown_at or gate.opening_at - _GRAIN):
-        return f"This came before gate `{gate.gate}` opened, so it does not count for what the gate shows. Please look at it, and {verb} again."
+        early = f"This came before gate `{gate.gate}` opened, so it does not count for what the gate shows"
+        return f"{early}. Please look at it, and {verb} again."
     return None

@@ -9,7 +9,9 @@ from bot.domain.commands.retry import Retry
 from bot.domain.commands.spec import Spec
 from bot.domain.commands.status import Status
 
-COMMANDS: tuple[Command, ...] = (Spec(), Approve(), Reject(), Retry(), Cancel(), Status(), Help())
+_COMMANDS = (Spec(), Approve(), Reject(), Retry(), Cancel(), Status())
+
+COMMANDS: tuple[Command, ...] = (*_COMMANDS, Help(_COMMANDS))
 
 
 def find(verb: str) -> Command | None:

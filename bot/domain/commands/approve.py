@@ -6,6 +6,7 @@ from bot.domain.events import CommandGiven
 from bot.domain.facts import Facts
 from bot.domain.run import Run
 from bot.domain.votes import approve
+from bot.domain.wording import quoted
 
 
 class Approve(Command):
@@ -19,6 +20,6 @@ class Approve(Command):
         if run is None:
             return Refusal(reason=no_run(call), cause=call.cause)
         if call.argument and run.gate and call.argument != run.gate.gate:
-            reason = f"Gate `{call.argument}` is not open; gate `{run.gate.gate}` is."
+            reason = f"Gate {quoted(call.argument)} is not open; gate `{run.gate.gate}` is: write `/approve`."
             return Refusal(reason=reason, cause=call.cause)
         return approve(run, by=call.by, at=call.at, saw=None, facts=facts, cause=call.cause)

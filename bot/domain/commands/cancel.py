@@ -18,9 +18,12 @@ class Cancel(Command):
     def accept(self, run: Run | None, call: CommandGiven, facts: Facts) -> Decision:
         if run is None:
             return Refusal(reason=no_run(call), cause=call.cause)
-        if run.merging or run.merged_sha:
+        if run.unreadable:
+            return Refusal(reason=f"I cannot cancel this run: {run.unreadable}.", cause=call.cause)
+        # A merge that we gave up on is not under way any more.
+        if run.merged_sha or (run.merging and run.parked is None):
             return Refusal(reason="It is too late to cancel: the merge has begun.", cause=call.cause)
-        if run.cancelled_by:
+        if run.cancelled_by and run.parked is None:
             return Refusal(reason="This run is being cancelled already.", cause=call.cause)
         entry = CommandAccepted(verb="cancel", by=call.by, note=f"{call.argument}\n{call.text}".strip())
         return Accepted(entry=entry, cause=call.cause)

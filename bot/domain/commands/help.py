@@ -17,12 +17,13 @@ class Help(Command):
     permission = Permission.READ
     needs_run = False
 
-    def accept(self, run: Run | None, call: CommandGiven, facts: Facts) -> Decision:
-        from bot.domain import commands  # the list holds this command too
+    def __init__(self, others: tuple[Command, ...]) -> None:
+        self._commands = (*others, self)
 
-        asked = commands.find(call.argument.removeprefix("/"))
-        shown = (asked,) if asked else commands.COMMANDS
-        return Answer(text=help_table(shown), cause=call.cause)
+    def accept(self, run: Run | None, call: CommandGiven, facts: Facts) -> Decision:
+        name = call.argument.lower().removeprefix("/")
+        asked = tuple(command for command in self._commands if command.name == name)
+        return Answer(text=help_table(asked or self._commands), cause=call.cause)
 
 
 def help_table(shown: tuple[Command, ...]) -> str:

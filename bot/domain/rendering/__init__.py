@@ -1,0 +1,21 @@
+"""What people see, as values: pure, so that any state of a run can be rendered again."""
+
+from bot.domain.rendering.check_run import CHECK_RUN_NAME, check_run
+from bot.domain.rendering.commits import commit_texts, handoff_message
+from bot.domain.rendering.labels import STATE_LABELS, state_label
+from bot.domain.rendering.views import GateView, StageView, StepView, gate_view, stage_view, step_views
+
+__all__ = [
+    "CHECK_RUN_NAME",
+    "STATE_LABELS",
+    "GateView",
+    "StageView",
+    "StepView",
+    "check_run",
+    "commit_texts",
+    "gate_view",
+    "handoff_message",
+    "stage_view",
+    "state_label",
+    "step_views",
+]

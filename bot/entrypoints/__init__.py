@@ -1,0 +1,1 @@
+"""Where the outside comes in: webhook, command line. Parse, call, answer."""

@@ -1,0 +1,153 @@
+"""The process's settings: a `service.toml` in the service's directory, overridden by ISSUEWRIGHT_* variables.
+
+The only place that reads the environment.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from bot.domain.errors import UserError
+from bot.domain.refs import RepoRef
+
+PREFIX = "ISSUEWRIGHT_"
+SETTINGS_FILE = "service.toml"
+
+
+def _as_list(raw: object) -> object:
+    """In the environment a list is written with commas."""
+    return [part.strip() for part in raw.split(",") if part.strip()] if isinstance(raw, str) else raw
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+
+
+class AgentSettings(BaseModel):
+    """The operator's agents: the default for roles that name none, and each agent's own settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default: str = "claude"
+    settings: dict[str, dict[str, str | tuple[str, ...]]] = Field(default_factory=dict)
+
+
+class Settings(BaseModel):
+    """All settings of a service. Paths are absolute once loaded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    directory: Path
+    github_api_url: str = "https://api.github.com"
+    git_url: str | None = None
+    app_id: int
+    private_key_file: Path
+    webhook_secret: SecretStr = Field(min_length=1)
+    listen: str = "127.0.0.1:8400"
+    repositories: Names = Field(min_length=1)
+    trigger_labels: Names = ("spec",)
+    database_url: str | None = None
+    data_dir: Path = Path("data")
+    agent_calls_file: Path | None = None
+    reconcile_seconds: float = Field(default=60.0, gt=0)
+    max_delivery_bytes: int = Field(default=25 * 1024 * 1024, gt=0)
+    agents_per_worker: int = Field(default=4, gt=0)
+    agents_per_repository: int = Field(default=2, gt=0)
+    agents: AgentSettings = AgentSettings()
+
+    @property
+    def host(self) -> str:
+        """The address to listen on."""
+        return self.listen.rpartition(":")[0]
+
+    @property
+    def port(self) -> int:
+        """The port to listen on."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def repos(self) -> tuple[RepoRef, ...]:
+        """The repositories that this service serves."""
+        return tuple(RepoRef.parse(name) for name in self.repositories)
+
+    @property
+    def database(self) -> str:
+        """The one database's URL; a SQLite file in the data directory by default."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'issuewright.db'}"
+
+    def remote_url(self, repo: RepoRef) -> str:
+        """Where git finds a repository: without any credentials in it."""
+        base = self.git_url or self.github_api_url.removesuffix("/api/v3").replace("//api.", "//")
+        return f"{base}/{repo}.git"
+
+
+def load(directory: Path) -> Settings:
+    """The settings of the service in `directory`; raises UserError that names what to mend."""
+    directory = directory.resolve()
+    file = directory / SETTINGS_FILE
+    try:
+        raw: dict[str, Any] = tomllib.loads(file.read_text()) if file.exists() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{file}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
+    raw |= _from_environment()
+    try:
+        settings = Settings.model_validate({"directory": directory, **raw})
+    except ValidationError as error:
+        problems = "\n".join(_explain(problem, file) for problem in error.errors())
+        raise UserError(problems) from None
+    return _checked(settings.model_copy(update=_absolute(settings, directory)))
+
+
+def _from_environment() -> dict[str, str]:
+    known = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields if name not in ("directory", "agents")}
+    found = {name: os.environ[variable] for variable, name in known.items() if variable in os.environ}
+    system = os.environ.get("DBOS_SYSTEM_DATABASE_URL")
+    if system is not None and found.setdefault("database_url", system) != system:
+        raise UserError(
+            "ISSUEWRIGHT_DATABASE_URL and DBOS_SYSTEM_DATABASE_URL differ: the journal and DBOS share one database, "
+            "so set one of them, or both to the same URL"
+        )
+    return found
+
+
+def _explain(problem: Any, file: Path) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "missing":
+        return f"`{name}` is not set: put it into {file}, or set {PREFIX}{name.upper()}"
+    if problem["type"] == "extra_forbidden":
+        return f"{file}: `{name}` is not a setting: remove it, or correct its name"
+    return f"`{name}` in {file} (or {PREFIX}{name.upper()}): {problem['msg']}"
+
+
+def _absolute(settings: Settings, directory: Path) -> dict[str, object]:
+    files = {"private_key_file": settings.private_key_file, "data_dir": settings.data_dir}
+    if settings.agent_calls_file is not None:
+        files["agent_calls_file"] = settings.agent_calls_file
+    found: dict[str, object] = {name: directory / path for name, path in files.items()}
+    agents = {
+        name: {k: _script_path(directory, k, v) for k, v in values.items()}
+        for name, values in settings.agents.settings.items()
+    }
+    found["agents"] = settings.agents.model_copy(update={"settings": agents})
+    return found
+
+
+def _script_path(directory: Path, key: str, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """A script's file is named relative to the service's directory."""
+    if key == "script" and isinstance(value, str) and "\n" not in value:
+        return str(directory / value)
+    return value
+
+
+def _checked(settings: Settings) -> Settings:
+    try:
+        settings.repos  # noqa: B018
+        if not settings.host or not 0 <= settings.port < 65536:
+            raise ValueError("`listen` is HOST:PORT")
+    except ValueError as error:
+        raise UserError(f"{settings.directory / SETTINGS_FILE}: {error}") from None
+    return settings

@@ -1,0 +1,100 @@
+"""The edge: verify a delivery, store it, answer. Everything else happens behind the inbox."""
+
+import hmac
+import json
+import logging
+from collections.abc import Callable
+from hashlib import sha256
+
+import anyio
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+log = logging.getLogger("issuewright.webhook")
+PATIENCE_SECONDS = 3.0
+"""How long a delivery may wait for the database; GitHub itself gives up after ten seconds."""
+
+Store = Callable[[str, str, str], bool]
+"""Keeps (delivery id, event, payload) and wakes its reader; False when it was here before."""
+Ready = Callable[[], str | None]
+"""Why the service cannot take work now; None when it can."""
+
+
+def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int) -> FastAPI:
+    """The webhook service. `store` and `ready` may block: they run in threads."""
+    app = FastAPI(title="Issuewright", docs_url=None, redoc_url=None, openapi_url=None)
+    key = secret.encode()
+
+    @app.post("/webhook")
+    async def webhook(request: Request) -> Response:
+        if not request.headers.get("content-type", "").startswith("application/json"):
+            return _no(415, "send application/json: set the webhook's content type to that")
+        body = await _read(request, max_bytes)
+        if body is None:
+            return _no(413, f"the delivery is larger than {max_bytes} bytes")
+        if not _is_signed(key, body, request.headers.get("x-hub-signature-256")):
+            return _no(401, "the signature is missing or wrong: check the webhook's secret")
+        delivery_id, event = request.headers.get("x-github-delivery"), request.headers.get("x-github-event")
+        problem = _problem(delivery_id, event, body)
+        if problem is not None or delivery_id is None or event is None:
+            return _no(400, problem or "malformed")
+        try:
+            with anyio.fail_after(PATIENCE_SECONDS):
+                new = await anyio.to_thread.run_sync(store, delivery_id, event, body.decode(), abandon_on_cancel=True)
+        except TimeoutError:
+            return _no(503, "the database is busy: deliver again later")
+        except Exception:
+            log.exception("delivery %s could not be stored", delivery_id)
+            return _no(503, "the database is away: deliver again later")
+        return JSONResponse({"status": "accepted" if new else "known"}, status_code=202)
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        try:
+            with anyio.fail_after(PATIENCE_SECONDS):
+                reason = await anyio.to_thread.run_sync(ready, abandon_on_cancel=True)
+        except TimeoutError:
+            reason = "the database is busy"
+        return JSONResponse({"status": "ready"}) if reason is None else _no(503, reason)
+
+    return app
+
+
+def _no(status: int, reason: str) -> Response:
+    return JSONResponse({"error": reason}, status_code=status)
+
+
+async def _read(request: Request, max_bytes: int) -> bytes | None:
+    """The raw body, which is what was signed; None as soon as it is larger than allowed."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            return None
+    return bytes(body)
+
+
+def _is_signed(key: bytes, body: bytes, signature: str | None) -> bool:
+    expected = "sha256=" + hmac.new(key, body, sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), (signature or "").encode())
+
+
+def _problem(delivery_id: str | None, event: str | None, body: bytes) -> str | None:
+    """What is malformed about a delivery that is signed; None when nothing is."""
+    if not delivery_id or len(delivery_id) > 100:
+        return "the header X-GitHub-Delivery is missing or too long"
+    if not event or len(event) > 100:
+        return "the header X-GitHub-Event is missing or too long"
+    try:
+        payload = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        return "the body is not JSON"
+    return None if isinstance(payload, dict) else "the body is not a JSON object"

@@ -1,0 +1,104 @@
+"""An attempt: one try at a stage, top to bottom like a runbook. Each step is recorded, and may be repeated."""
+
+from dbos import DBOS
+
+from bot.domain.agents import AgentResult, AgentStatus
+from bot.domain.decisions import Decision
+from bot.domain.entries import AttemptFinished
+from bot.domain.events import MoveMade
+from bot.domain.refs import AttemptRef
+from bot.domain.run import Attempt, Run
+from bot.domain.trees import Snapshot, Workspace
+from workflows import attempt_steps as steps
+from workflows.attempt_steps import Handoff, JudgedWork, Judgement
+from workflows.drive import record
+from workflows.failpoints import reach
+from workflows.services import Services, services
+from workflows.steps import step
+
+_REPLAYS = 5
+"""How often an attempt's commit is put on a newer head that people pushed meanwhile, before a new attempt has to."""
+
+
+@DBOS.workflow(name="attempt", max_recovery_attempts=None)
+def attempt(run_id: str, stage: str, number: int) -> None:
+    """Execute an attempt that the journal says is live, and report its end to the journal."""
+    here = services()
+    ref = AttemptRef(run_id=run_id, stage=stage, number=number)
+    run = here.journal.run(run_id)
+    tried = run.attempt(stage, number) if run else None
+    if run is None or tried is None:
+        return
+    if tried.finished is not None:
+        steps.clean_up(here, ref)
+        return
+    finished = _recheck(here, run, tried, ref) if tried.started.mode == "recheck" else _work(here, run, tried, ref)
+    reach("attempt.finished")
+    outcome = MoveMade(entry=finished, cause=f"attempt:{stage}:{number}:finished")
+    step("record", Decision, record, here, run_id, outcome)
+    steps.clean_up(here, ref)
+
+
+def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptFinished:
+    """Prepare a workspace, let the agent work in it, judge what it wrote, commit and push that."""
+    claim = here.claims.take(f"attempt:{ref.key}")
+    workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
+    result = step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
+    if result.status is not AgentStatus.OK:
+        return _ended(ref, result)
+    snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
+    parent = tried.started.start_commit
+    for _ in range(_REPLAYS):
+        judgement = step("judge", Judgement, steps.judge, here, run, ref, workspace, snapshot, must_change=True)
+        if judgement.refused:
+            kept = step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
+            return _ended(ref, result, judgement=judgement, kept=kept)
+        work = JudgedWork(workspace=workspace, tree=snapshot.tree, parent=parent, result=result)
+        handoff = step("hand on", Handoff, steps.hand_on, here, run, tried, ref, work, claim)
+        if handoff.commit is not None:
+            return _ended(ref, result, judgement=judgement, handoff=handoff)
+        # Somebody pushed meanwhile: our change goes on top of theirs, and is judged again as it then is.
+        replayed = step("replay", Snapshot | None, steps.replay, here, workspace, handoff)
+        if replayed is None or handoff.moved_to is None:
+            return _ended(ref, result, judgement=steps.conflict(handoff))
+        snapshot, parent = replayed, handoff.moved_to
+    return _ended(ref, result, judgement=steps.never_still(_REPLAYS))
+
+
+def _recheck(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptFinished:
+    """Judge a head that a person pushed, as it is. No agent is called, nothing is committed."""
+    head = tried.started.start_commit
+    workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
+    snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
+    judgement = step("judge", Judgement, steps.judge, here, run, ref, workspace, snapshot, must_change=False)
+    handoff = step("digest", Handoff, steps.digest, here, run, head, parent=head)
+    return _ended(ref, AgentResult(status=AgentStatus.OK), judgement=judgement, handoff=handoff)
+
+
+def _ended(
+    ref: AttemptRef,
+    result: AgentResult,
+    *,
+    judgement: Judgement | None = None,
+    handoff: Handoff | None = None,
+    kept: str | None = None,
+) -> AttemptFinished:
+    shown = handoff or Handoff()
+    return AttemptFinished(
+        stage=ref.stage,
+        number=ref.number,
+        status=result.status,
+        summary=result.summary,
+        detail=result.detail,
+        verdicts=judgement.verdicts if judgement else (),
+        commit=shown.commit,
+        parent=shown.parent,
+        kept=kept,
+        diff_digest=shown.diff_digest,
+        artifacts_digest=shown.artifacts_digest,
+        changed_files=shown.changed_files,
+        cost_usd=result.cost_usd,
+        input_tokens=result.input_tokens,
+        output_tokens=result.output_tokens,
+        seconds=result.seconds,
+    )

@@ -1,0 +1,214 @@
+"""The steps of an attempt: what each does, in terms of the adapters."""
+
+import hashlib
+from pathlib import Path
+
+from sqlalchemy import select
+
+from bot.adapters.agents import agent as agent_named
+from bot.adapters.judging import run_checks
+from bot.adapters.tree_files import write_inside
+from bot.domain.agents import AgentRequest, AgentResult
+from bot.domain.errors import Rejected
+from bot.domain.refs import AttemptRef
+from bot.domain.rendering import handoff_message
+from bot.domain.run import Attempt, Run
+from bot.domain.trees import Conflict, HeadMoved, Snapshot, Workspace
+from bot.domain.values import Value
+from bot.domain.verdicts import Verdict
+from workflows.attempt_keys import push_key
+from workflows.claims import Claim
+from workflows.patience import patiently
+from workflows.schema.tables import attempts
+from workflows.services import Services
+
+
+class Judgement(Value):
+    """What the checks said of a tree."""
+
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether any check refuses the tree."""
+        return any(verdict.refuses for verdict in self.verdicts)
+
+
+class JudgedWork(Value):
+    """A tree that the checks have passed, the commit it goes on top of, and the agent's word on it."""
+
+    workspace: Workspace
+    tree: str
+    parent: str
+    result: AgentResult
+
+
+class Handoff(Value):
+    """What became of a judged tree: a commit on the branch, or, when somebody else's commit is there
+    (`moved_to`), our own that did not get there (`ours`)."""
+
+    commit: str | None = None
+    parent: str | None = None
+    diff_digest: str | None = None
+    artifacts_digest: str | None = None
+    changed_files: int = 0
+    ours: str | None = None
+    moved_to: str | None = None
+
+
+def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Workspace:
+    """A fresh worktree at the attempt's start, with what an earlier, refused attempt left to be mended."""
+    repo = run.started.issue.repo
+    kept = _kept_before(run, ref) if tried.started.mode == "work" else None
+    start = tried.started.start_commit
+    workspace = patiently(lambda: here.workspaces.prepare(ref, repo, start=start, carry=kept))
+    if tried.started.mode == "work":
+        _write_spec(here, run, workspace)
+    return workspace
+
+
+def run_agent(
+    here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace, claim: Claim
+) -> AgentResult:
+    """The agent's result: of an agent started now, adopted from a worker that died, or finished long ago."""
+    request = agent_request(here, run, tried, ref, workspace)
+    adapter = agent_named(request.agent)
+    claim.check()
+    here.supervisors.start(request, adapter.launch(request, here.supervisors.directory(ref)))
+    return here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
+
+
+def agent_request(here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace) -> AgentRequest:
+    """What the agent is asked: rendered from the role's file and the run's plan, the same at every repeat."""
+    stage = run.plan.stage(ref.stage)
+    role = run.started.config.role(stage.role)
+    name = role.agent or here.agents.agent
+    prompt = here.templates.render(f"roles/{stage.role}.md.j2", run=run, stage=stage, tried=tried)
+    return AgentRequest(
+        attempt=ref,
+        issue=run.started.issue,
+        title=run.started.title,
+        role=stage.role,
+        agent=name,
+        model=role.model,
+        prompt=prompt,
+        workspace=workspace.path,
+        inputs=(_spec_path(run), *stage.inputs),
+        outputs=stage.outputs,
+        feedback=tried.started.feedback,
+        limits=stage.limits,
+        settings=here.agents.settings.get(name, {}),
+    )
+
+
+def judge(
+    here: Services, run: Run, ref: AttemptRef, workspace: Workspace, snapshot: Snapshot, *, must_change: bool
+) -> Judgement:
+    """Run the stage's checks on exactly the tree that would be committed."""
+    stage = run.plan.stage(ref.stage)
+    if must_change and all(changed.path == _spec_path(run) for changed in snapshot.changed):
+        return Judgement(verdicts=(Verdict.fail("changes", "the agent changed nothing"),))
+    here.workspaces.restore(workspace, snapshot.tree)
+    verdicts = run_checks(
+        stage.checks,
+        run.started.config.checks,
+        Path(workspace.path),
+        records=here.commands_directory / ref.key,
+        stop_requested=lambda: _stop_reason(here, ref),
+    )
+    return Judgement(verdicts=verdicts)
+
+
+def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: JudgedWork, claim: Claim) -> Handoff:
+    """The handoff: one commit with trailers, pushed if the branch still is where the work began."""
+    message = handoff_message(run, tried, work.result, agent=_agent_name(here, run, ref))
+    workspace, parent = work.workspace, work.parent
+    ours = here.workspaces.commit(workspace, tree=work.tree, parent=parent, message=message, at=tried.started_at)
+    expected = None if run.head is None and parent == run.started.base_sha else parent
+    moved: list[HeadMoved] = []
+
+    def act() -> str:
+        answer = here.workspaces.push(workspace, ours, run.started.branch, expected=expected)
+        if isinstance(answer, HeadMoved):
+            moved.append(answer)
+            raise Rejected("somebody pushed meanwhile")
+        return ours
+
+    key = push_key(run.id, ref.stage, ref.number)
+    try:
+        here.effects.once(f"{key}:{ours}", "push", act, find=None, claim=claim, run_id=run.id, intended=ours)
+    except Rejected:
+        if not moved:
+            raise
+        return Handoff(ours=ours, moved_to=moved[0].head)
+    return digest(here, run, ours, parent=parent)
+
+
+def digest(here: Services, run: Run, head: str, *, parent: str) -> Handoff:
+    """A head of the branch, with digests of what people would be asked to approve there."""
+    repo, base = run.started.issue.repo, run.started.base_sha
+    artifacts = [path for stage in run.plan.stages for path in stage.outputs]
+    digests = here.workspaces.file_digests(repo, head, artifacts)
+    listed = "\n".join(f"{path} {digests[path]}" for path in sorted(digests))
+    return Handoff(
+        commit=head,
+        parent=parent,
+        diff_digest=here.workspaces.diff_digest(repo, base, head),
+        artifacts_digest=hashlib.sha256(listed.encode()).hexdigest(),
+        changed_files=len(here.workspaces.diff_stat(repo, base, head)),
+    )
+
+
+def replay(here: Services, workspace: Workspace, handoff: Handoff) -> Snapshot | None:
+    """Our change on top of somebody's new head; None when the two do not fit (or the branch is gone)."""
+    ours, onto = handoff.ours, handoff.moved_to
+    if ours is None or onto is None:
+        return None
+    replayed = patiently(lambda: here.workspaces.replay(workspace, ours, onto))
+    return None if isinstance(replayed, Conflict) else replayed
+
+
+def conflict(handoff: Handoff) -> Judgement:
+    """The verdict on work that does not fit on what a person pushed."""
+    where = handoff.moved_to[:10] if handoff.moved_to else "nothing (the branch was deleted)"
+    return Judgement(
+        verdicts=(Verdict.fail("handoff", f"the branch moved to {where}, and this work conflicts with it"),)
+    )
+
+
+def never_still(tries: int) -> Judgement:
+    """The verdict on work that could not be handed on because people kept pushing."""
+    return Judgement(verdicts=(Verdict.fail("handoff", f"the branch moved {tries} times while this was handed on"),))
+
+
+def clean_up(here: Services, ref: AttemptRef) -> None:
+    """The attempt is over and recorded: its worktree and its supervisor's files are not needed any more."""
+    here.workspaces.release(ref)
+    here.supervisors.release(ref)
+
+
+def _spec_path(run: Run) -> str:
+    return f"{run.started.folder}/spec.md"
+
+
+def _write_spec(here: Services, run: Run, workspace: Workspace) -> None:
+    """The spec as it was when the run started: a file, because agents get file names and not contents."""
+    text = here.templates.render("comments/spec.md.j2", run=run)
+    write_inside(Path(workspace.path), _spec_path(run), text.encode())
+
+
+def _kept_before(run: Run, ref: AttemptRef) -> str | None:
+    earlier = run.attempt(ref.stage, ref.number - 1)
+    return earlier.finished.kept if earlier and earlier.finished else None
+
+
+def _agent_name(here: Services, run: Run, ref: AttemptRef) -> str:
+    role = run.started.config.role(run.plan.stage(ref.stage).role)
+    return role.agent or here.agents.agent
+
+
+def _stop_reason(here: Services, ref: AttemptRef) -> str | None:
+    """Why the attempt should stop; None while it should not."""
+    mine = (attempts.c.run_id == ref.run_id) & (attempts.c.stage == ref.stage) & (attempts.c.number == ref.number)
+    with here.database.read() as connection:
+        return connection.execute(select(attempts.c.stop_reason).where(mine)).scalar()

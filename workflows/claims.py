@@ -1,0 +1,50 @@
+"""The fence: an epoch per execution, so that a worker which was declared dead and wakes up changes nothing more."""
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from workflows.clock import now, stamp
+from workflows.database import Database
+from workflows.schema.tables import claims
+
+
+class Superseded(Exception):
+    """Another execution has taken this work over: stop, without a trace."""
+
+
+class Claim:
+    """The right to change the outside world for `key`, until somebody claims it anew."""
+
+    def __init__(self, database: Database, key: str, epoch: int) -> None:
+        self._database = database
+        self.key = key
+        self.epoch = epoch
+
+    def check(self) -> None:
+        """Raises Superseded when this claim is not the newest any more. Called before every effect."""
+        with self._database.read() as connection:
+            newest = connection.execute(select(claims.c.epoch).where(claims.c.key == self.key)).scalar()
+        if newest != self.epoch:
+            raise Superseded(f"{self.key}: epoch {self.epoch} was superseded by {newest}")
+
+
+class Claims:
+    """Hands out claims. An execution takes its claim outside its recorded steps, so that a replay takes a new one."""
+
+    def __init__(self, database: Database, executor_id: str) -> None:
+        self._database = database
+        self._executor_id = executor_id
+
+    def take(self, key: str) -> Claim:
+        """Claim `key`; whoever held it before is superseded."""
+        dialect = sqlite if self._database.is_sqlite else postgresql
+        values = {"claimed_by": self._executor_id, "claimed_at": stamp(now())}
+        statement = (
+            dialect.insert(claims)
+            .values(key=key, epoch=1, **values)
+            .on_conflict_do_update(index_elements=["key"], set_={"epoch": claims.c.epoch + 1, **values})
+            .returning(claims.c.epoch)
+        )
+        with self._database.write() as connection:
+            epoch = connection.execute(statement).scalar_one()
+        return Claim(self._database, key, epoch)

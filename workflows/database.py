@@ -1,0 +1,122 @@
+"""One database for the journal, the inbox and DBOS: its engine, and transactions on it."""
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from bot.domain.errors import UserError
+
+Result = TypeVar("Result")
+_WAIT_SECONDS = 30.0
+_TRIES = 12
+
+
+class Database:
+    """Transactions on the one database. `wait_seconds` bounds how long a statement or connection may wait."""
+
+    def __init__(self, url: str, *, wait_seconds: float = _WAIT_SECONDS, pool_size: int = 10) -> None:
+        self.url = sqlalchemy_url(url)
+        self.is_sqlite = self.url.startswith("sqlite")
+        self.engine = (
+            _sqlite(self.url, wait_seconds) if self.is_sqlite else _postgres(self.url, wait_seconds, pool_size)
+        )
+
+    @property
+    def dbos_url(self) -> str:
+        """The same database, as DBOS wants it named."""
+        return self.url if self.is_sqlite else self.url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write; on SQLite it holds the write lock from its beginning."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, and waits for nobody."""
+        with self.engine.connect() as connection:
+            reader = connection.execution_options(reads_only=True)
+            with reader.begin():
+                yield reader
+
+    def in_transaction(self, work: Callable[[Connection], Result]) -> Result:
+        """Do `work` in one transaction, again from the start when another writer came first (compare-and-set)."""
+        for attempt in range(_TRIES):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if attempt == _TRIES - 1 or not _lost_a_race(error):
+                    raise
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The URL with the driver that we ship; raises UserError for a database that is not supported."""
+    name = make_url(url).drivername
+    if name in ("postgres", "postgresql", "postgresql+psycopg2"):
+        return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    if name in ("postgresql+psycopg", "sqlite"):
+        return url
+    raise UserError(f"database {name!r} is not supported: use sqlite:///… or postgresql://…")
+
+
+def _lost_a_race(error: DBAPIError) -> bool:
+    if isinstance(error, IntegrityError):
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    code = getattr(error.orig, "sqlstate", None)
+    return code in ("40001", "40P01") or (
+        isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
+    )
+
+
+def _sqlite(url: str, wait_seconds: float) -> Engine:
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": wait_seconds, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves: the driver would begin too late
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads_only = connection.get_execution_options().get("reads_only", False)
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres(url: str, wait_seconds: float, pool_size: int) -> Engine:
+    milliseconds = int(wait_seconds * 1000)
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        pool_timeout=wait_seconds,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": max(1, int(wait_seconds)),
+            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+        },
+    )

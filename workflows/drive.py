@@ -1,0 +1,233 @@
+"""Drive: one workflow makes one move of one run. It decides nothing and remembers nothing."""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from dbos import DBOS
+
+from bot.domain import moves as m
+from bot.domain.decisions import Decision
+from bot.domain.entries import (
+    GateOpened,
+    HeadMoved,
+    MergeWasRefused,
+    PullRequestMerged,
+    PullRequestOpened,
+    Reminded,
+    RunFinished,
+    RunParked,
+)
+from bot.domain.errors import NotFound, Rejected, UserError
+from bot.domain.events import MoveMade
+from bot.domain.facts import Facts
+from bot.domain.forge import Comment, Merged, MergeRefused, PullRequest
+from bot.domain.refs import IssueRef
+from bot.domain.rendering import commit_texts, gate_view
+from bot.domain.run import Run
+from workflows import publisher
+from workflows.claims import Claim
+from workflows.clock import now
+from workflows.effects import NOTHING
+from workflows.failpoints import reach
+from workflows.markers import find_comment, marked
+from workflows.patience import patiently
+from workflows.services import Services, services
+from workflows.steps import step
+
+
+@DBOS.workflow(name="drive", max_recovery_attempts=None)
+def drive(run_id: str) -> None:
+    """Claim the run's next move, make it, and record what came of it; the record wakes the next driver."""
+    here = services()
+    token = DBOS.workflow_id or run_id
+    claim = here.claims.take(f"run:{run_id}")
+    move = step("claim", m.Move | None, here.journal.claim_next_move, run_id, token)
+    if move is None:
+        return
+    reach(f"drive.{type(move).__name__}.claimed")
+    outcome = step("make", MoveMade | None, _make, here, run_id, move, claim, token)
+    reach(f"drive.{type(move).__name__}.made")
+    if outcome is not None:
+        step("record", Decision, record, here, run_id, outcome)
+
+
+def record(here: Services, run_id: str, outcome: MoveMade) -> Decision:
+    """Put the outcome of a move into the run's journal, if it still belongs there."""
+    bot = patiently(here.github.bot)
+    return here.journal.decide(outcome, Facts(now=now(), bot=bot), of=run_id)
+
+
+def _make(here: Services, run_id: str, move: m.Move, claim: Claim, token: str) -> MoveMade | None:
+    run = here.journal.run(run_id)
+    if run is None:
+        return None
+    try:
+        return _Mover(here, run, claim, token).make(move)
+    except (Rejected, NotFound, UserError) as problem:
+        # GitHub will say the same again: a person has to mend it, and `/retry`.
+        return MoveMade(entry=RunParked(reason=f"{m.describe(move)}: {problem}"), cause=f"parked:{token}")
+
+
+class _Mover:
+    """Makes one move of one run: each effect under its natural key, so that making it again changes nothing."""
+
+    def __init__(self, here: Services, run: Run, claim: Claim, token: str) -> None:
+        self._here = here
+        self._run = run
+        self._claim = claim
+        self._token = token
+        self._issue = run.started.issue
+        self._repository = here.github.repository(self._issue.repo)
+
+    def make(self, move: m.Move) -> MoveMade | None:
+        """Make the move; what it came to, or None when its claim said it all."""
+        match move:
+            case m.StartAttempt() | m.StopAttempt() | m.Park():
+                return None
+            case m.OpenPullRequest():
+                return self._open_pull_request()
+            case m.OpenGate():
+                return self._open_gate(move)
+            case m.Remind():
+                return self._remind(move)
+            case m.Merge():
+                return self._merge(move)
+            case m.Finish():
+                return self._finish(move)
+            case _:
+                assert_never(move)
+
+    def _open_pull_request(self) -> MoveMade:
+        started = self._run.started
+        text = self._here.templates.render("comments/pull_request.md.j2", run=self._run)
+
+        def find() -> PullRequest | None:
+            return self._repository.find_pull_request(started.branch)
+
+        def act() -> PullRequest:
+            return self._repository.open_pull_request(
+                started.title, text, head=started.branch, base=started.base_branch, draft=True
+            )
+
+        number = int(self._once("pull-request", "pull-request", lambda: str(act().number), lambda: _number(find())))
+        pull = patiently(lambda: self._repository.pull_request(number))
+        entry = PullRequestOpened(number=pull.number, node_id=pull.node_id)
+        return MoveMade(entry=entry, cause=f"pull-request:{pull.number}")
+
+    def _open_gate(self, move: m.OpenGate) -> MoveMade:
+        """The work is ready to be looked at, the right people are asked, and a new comment says what for."""
+        run, number = self._run, self._pull_number()
+        prefix = f"gate:{move.gate}:{move.round}"
+        publisher.publish_surfaces(self._here, run, self._claim)
+        if move.gate == run.plan.merge_gate.name:
+            pull = patiently(lambda: self._repository.pull_request(number))
+            if pull.draft:
+                self._once(f"{prefix}:ready", "ready", self._saying_nothing(lambda: self._repository.mark_ready(pull)))
+        asked = [run.started.started_by.login]
+        ask = self._saying_nothing(lambda: self._request_review(number, asked))
+        self._once(f"{prefix}:request", "review-request", ask)
+        shown = self._comment(prefix, "gate-comment", "comments/gate.md.j2", view=gate_view(run, move.subject))
+        entry = GateOpened(gate=move.gate, round=move.round, comment_id=shown.id, shown_at=shown.created_at)
+        return MoveMade(entry=entry, cause=f"{prefix}:opened")
+
+    def _remind(self, move: m.Remind) -> MoveMade:
+        gate = self._run.gate
+        prefix = f"gate:{move.gate}:{move.round}:reminder"
+        if gate is not None:
+            self._comment(prefix, "reminder", "comments/reminder.md.j2", view=gate_view(self._run, gate.subject))
+        return MoveMade(entry=Reminded(gate=move.gate, round=move.round), cause=prefix)
+
+    def _merge(self, move: m.Merge) -> MoveMade:
+        """Only the approved head is merged: it is read again here, and GitHub compares it once more."""
+        run, number, head = self._run, self._pull_number(), move.subject.head
+        pull = patiently(lambda: self._repository.pull_request(number))
+        if not pull.merged and pull.head_sha != head:
+            return MoveMade(entry=HeadMoved(head=pull.head_sha), cause=f"head:{pull.head_sha}:{run.seq}")
+        publisher.publish_surfaces(self._here, run, self._claim)
+        title, message = commit_texts(run)
+        refusal: list[MergeRefused] = []
+
+        def act() -> str:
+            answer = self._repository.merge(number, head, run.started.config.merge.method, title, message)
+            if isinstance(answer, Merged):
+                return answer.sha
+            refusal.append(answer)
+            raise Rejected(answer.reason, 409 if answer.head_moved else 405)
+
+        def find() -> str | None:
+            return self._repository.pull_request(number).merge_commit_sha if self._is_merged(number) else None
+
+        try:
+            sha = self._once(f"merge:{head}", "merge", act, find)
+        except Rejected:
+            if not refusal:
+                raise
+            return self._merge_refused(refusal[0], number, head)
+        return MoveMade(entry=PullRequestMerged(sha=sha), cause=f"merge:{sha}")
+
+    def _merge_refused(self, refusal: MergeRefused, number: int, head: str) -> MoveMade:
+        now_at = patiently(lambda: self._repository.pull_request(number)).head_sha
+        if refusal.head_moved and now_at != head:
+            return MoveMade(entry=HeadMoved(head=now_at), cause=f"head:{now_at}:{self._run.seq}")
+        return MoveMade(entry=MergeWasRefused(reason=refusal.reason), cause=f"merge-refused:{self._token}")
+
+    def _finish(self, move: m.Finish) -> MoveMade:
+        """Nothing is left waiting on GitHub: merged, the issue is closed and the branch gone; cancelled, the PR is closed."""
+        run = self._run
+        if move.outcome == "merged":
+            close = self._saying_nothing(lambda: self._repository.close_issue(self._issue.number, "completed"))
+            self._once("close-issue", "close-issue", close)
+            delete = self._saying_nothing(lambda: self._repository.delete_branch(run.started.branch))
+            self._once("delete-branch", "delete-branch", delete)
+        elif run.pull_number is not None:
+            number = run.pull_number
+            close = self._saying_nothing(lambda: self._repository.edit_pull_request(number, state="closed"))
+            self._once("close-pull-request", "close-pull-request", close)
+        return MoveMade(entry=RunFinished(outcome=move.outcome), cause="finished")
+
+    def _once(self, what: str, kind: str, act: Callable[[], str], find: Callable[[], str | None] | None = None) -> str:
+        key = f"{self._run.id}:{what}"
+        return self._here.effects.once(key, kind, act, find=find, claim=self._claim, run_id=self._run.id)
+
+    def _comment(self, what: str, kind: str, template: str, **values: object) -> Comment:
+        """A new comment on the pull request (or, before there is one, on the issue), which notifies people."""
+        key = f"{self._run.id}:{what}"
+        place = IssueRef(repo=self._issue.repo, number=self._run.pull_number or self._issue.number)
+        text = marked(self._here.templates.render(template, run=self._run, **values), key)
+        written: list[Comment] = []
+
+        def act() -> str:
+            written.append(self._repository.create_comment(place.number, text))
+            return str(written[0].id)
+
+        comment_id = int(self._once(what, kind, act, lambda: find_comment(self._here, place, key)))
+        if written:
+            return written[0]
+        return patiently(lambda: next(c for c in self._repository.comments(place.number) if c.id == comment_id))
+
+    @staticmethod
+    def _saying_nothing(act: Callable[[], None]) -> Callable[[], str]:
+        def acted() -> str:
+            act()
+            return NOTHING
+
+        return acted
+
+    def _request_review(self, number: int, logins: list[str]) -> None:
+        try:
+            self._repository.request_reviewers(number, logins)
+        except Rejected as refused:
+            # Somebody who cannot review here (any more) is still told by the gate's comment.
+            DBOS.logger.warning(f"{self._run.id}: no review request: {refused}")
+
+    def _pull_number(self) -> int:
+        if self._run.pull_number is None:
+            raise UserError("the run has no pull request")
+        return self._run.pull_number
+
+    def _is_merged(self, number: int) -> bool:
+        return self._repository.pull_request(number).merged
+
+
+def _number(pull: PullRequest | None) -> str | None:
+    return None if pull is None else str(pull.number)

@@ -1,0 +1,98 @@
+"""Gathering the facts that a decision reads: from GitHub, just now, and no more of them than the event needs."""
+
+from bot.domain.config import CONFIG_PATH, RepoConfig
+from bot.domain.errors import UserError
+from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
+from bot.domain.facts import Facts, StartFacts
+from bot.domain.forge import PullRequest
+from bot.domain.permissions import Permission
+from bot.domain.refs import IssueRef
+from bot.domain.run import Run
+from bot.domain.yaml_files import load_model
+from workflows.attempt_keys import push_key
+from workflows.clock import now
+from workflows.patience import patiently
+from workflows.services import Services
+
+
+def gather(services: Services, event: Event, run: Run | None) -> Facts:
+    """The facts for one event about the issue's open run (None: it has none)."""
+    bot = patiently(services.github.bot)
+    match event:
+        case IssueLabelled():
+            start = patiently(lambda: _start_facts(services, event.issue, event.label))
+            permission = Permission.NONE
+            if run is None and start.label is not None and event.label == start.config.trigger.label:
+                permission = _permission(services, event.issue, start.label.actor.login)
+            return Facts(now=now(), bot=bot, permission=permission, start=start)
+        case CommandGiven():
+            permission = _permission(services, event.issue, event.by.login)
+            if run is None and event.verb == "spec":
+                start = patiently(lambda: _start_facts(services, event.issue, None))
+                return Facts(now=now(), bot=bot, permission=permission, start=start)
+            needs_head = run is not None and event.verb == "approve"
+            pull = _pull(services, run) if needs_head and run else None
+            return Facts(now=now(), bot=bot, permission=permission, pull=pull)
+        case ReviewSubmitted():
+            permission = _permission(services, event.pull, event.review.author.login)
+            needs_head = run is not None and event.review.state == "APPROVED"
+            pull = _pull(services, run) if needs_head and run else None
+            return Facts(now=now(), bot=bot, permission=permission, pull=pull)
+        case PullRequestChanged() if run is not None:
+            pull = _pull(services, run)
+            ours = pull is not None and _is_being_pushed(services, run, pull.head_sha)
+            return Facts(now=now(), bot=bot, pull=pull, head_is_ours=ours)
+        case _:
+            return Facts(now=now(), bot=bot)
+
+
+def _permission(services: Services, issue: IssueRef, login: str) -> Permission:
+    repository = services.github.repository(issue.repo)
+    return patiently(lambda: repository.permission(login))
+
+
+def _start_facts(services: Services, issue: IssueRef, label: str | None) -> StartFacts:
+    """Config and pipelines are read from the base branch's commit, which the run then starts from."""
+    repository = services.github.repository(issue.repo)
+    branch = repository.default_branch()
+    base = repository.branch_head(branch) or ""
+    config, problem = RepoConfig(), None
+    text = repository.file_at(CONFIG_PATH, base)
+    if text is not None:
+        try:
+            config = load_model(RepoConfig, text, CONFIG_PATH)
+        except UserError as error:
+            problem = str(error)
+    wanted = label is None or label == config.trigger.label
+    return StartFacts(
+        issue=repository.issue(issue.number),
+        label=repository.latest_label(issue.number, label) if label and wanted else None,
+        base_branch=branch,
+        base_sha=base,
+        config=config,
+        config_problem=problem,
+        pipelines=services.templates.pipelines(),
+        runs_before=services.journal.runs_of(issue),
+    )
+
+
+def _pull(services: Services, run: Run) -> PullRequest | None:
+    """The run's pull request. When its head is not the one we know, the branch itself is asked: what GitHub says
+    of a pull request can lag behind a push."""
+    number = run.pull_number
+    if number is None:
+        return None
+    repository = services.github.repository(run.started.issue.repo)
+    pull = patiently(lambda: repository.pull_request(number))
+    if pull.state == "open" and pull.head_sha != run.head:
+        head = patiently(lambda: repository.branch_head(run.started.branch))
+        pull = pull.model_copy(update={"head_sha": head or pull.head_sha})
+    return pull
+
+
+def _is_being_pushed(services: Services, run: Run, head: str) -> bool:
+    """Whether a live attempt has just pushed this head and not reported it yet."""
+    if run.live is None:
+        return False
+    key = push_key(run.id, run.live.stage, run.live.number)
+    return services.effects.intended(f"{key}:{head}") == head

@@ -1,0 +1,190 @@
+"""The inbox: a stored delivery is read, its events are decided, and whoever asked is answered."""
+
+import json
+from collections.abc import Callable
+
+from dbos import DBOS
+from sqlalchemy import Connection, insert, select, update
+
+from bot.adapters.github import CommentTarget, IssueTarget, Reaction
+from bot.domain.accept import known_cause
+from bot.domain.decisions import Accepted, Answer, Decision, Ignored, Refusal, Start
+from bot.domain.errors import NotFound, Rejected, UserError
+from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
+from bot.domain.facts import Facts
+from bot.domain.payloads import read_delivery
+from bot.domain.refs import IssueRef
+from workflows.claims import Claim, Superseded
+from workflows.clock import now, stamp
+from workflows.database import Database
+from workflows.effects import NOTHING
+from workflows.failpoints import reach
+from workflows.gather import gather
+from workflows.journal import StaleFacts
+from workflows.markers import find_comment, marked
+from workflows.patience import patiently
+from workflows.schema.tables import deliveries
+from workflows.services import Services, services
+from workflows.steps import step
+from workflows.wake import Waker
+
+_LOOKS = 20
+
+
+def store_delivery(database: Database, waker: Waker, delivery_id: str, event: str, payload: str) -> bool:
+    """Keep a verified delivery and wake its reader, in one transaction; False when it was here before.
+
+    A redelivery of one whose reading failed is read again.
+    """
+
+    def work(connection: Connection) -> bool:
+        row = connection.execute(
+            select(deliveries.c.status, deliveries.c.tries).where(deliveries.c.id == delivery_id)
+        ).first()
+        if row is None:
+            values = {"id": delivery_id, "event": event, "payload": payload, "received_at": stamp(now())}
+            connection.execute(insert(deliveries).values(**values, status="received"))
+            waker.read_delivery(connection, delivery_id, 1)
+            return True
+        if row.status == "failed":
+            again = {"status": "received", "tries": row.tries + 1}
+            connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**again))
+            waker.read_delivery(connection, delivery_id, row.tries + 1)
+        return False
+
+    stored = database.in_transaction(work)
+    reach("inbox.stored")
+    return stored
+
+
+@DBOS.workflow(name="inbox", max_recovery_attempts=None)
+def inbox(delivery_id: str) -> None:
+    """Read one stored delivery, and let every event in it be decided and acknowledged."""
+    here = services()
+    claim = here.claims.take(f"inbox:{delivery_id}")
+    try:
+        events = step("read", tuple[Event, ...], _events, here, delivery_id)
+        for event in events:
+            handle(here, event, claim)
+    except Superseded:
+        raise
+    except Exception as error:
+        _settle(here.database, delivery_id, "failed", f"{type(error).__name__}: {error}")
+        raise
+    _settle(here.database, delivery_id, "processed", f"{len(events)} event(s)")
+
+
+def handle(here: Services, event: Event, claim: Claim) -> Decision:
+    """Decide one event, and acknowledge it where the person who caused it can see that."""
+    decision = step("decide", Decision, decide, here, event)
+    reach("inbox.decided")
+    step("acknowledge", type(None), acknowledge, here, event, decision, claim)
+    return decision
+
+
+def decide(here: Services, event: Event) -> Decision:
+    """What the event means, recorded. Facts that went stale meanwhile are gathered again."""
+    issue = _issue_of(event)
+    cause = known_cause(event, Facts(now=now(), bot=here.github.bot()))
+    earlier = here.journal.decided(cause) if cause else None
+    if earlier is not None:
+        return earlier
+    for _ in range(_LOOKS):
+        run_id = here.journal.open_run_of(issue)
+        run = here.journal.run(run_id) if run_id else None
+        facts = gather(here, event, run)
+        seq = run.seq if run is not None and isinstance(event, PullRequestChanged) else None
+        try:
+            return here.journal.decide(event, facts, of=issue, seq=seq)
+        except StaleFacts:
+            continue
+    return Ignored(why="the run never stood still long enough to be looked at; the reconciler will look again")
+
+
+def acknowledge(here: Services, event: Event, decision: Decision, claim: Claim) -> None:
+    """A reaction for what was understood; a comment for what needs words."""
+    match decision:
+        case Ignored():
+            return
+        case Start():
+            _react(here, event, "eyes", decision.cause, claim, decision.entry.run_id)
+        case Accepted():
+            _react(here, event, "+1", decision.cause, claim, None)
+        case Refusal():
+            _react(here, event, "confused", decision.cause, claim, None)
+            _reply(here, event, decision.reason, decision.cause, claim)
+        case Answer():
+            _react(here, event, "+1", decision.cause, claim, None)
+            _reply(here, event, decision.text, decision.cause, claim)
+
+
+def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
+    with here.database.read() as connection:
+        row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one()
+    bot = patiently(here.github.bot)
+    try:
+        found = read_delivery(row.event, json.loads(row.payload), bot.id)
+    except UserError as error:
+        DBOS.logger.warning(f"delivery {delivery_id}: {error}")
+        return ()
+    return () if isinstance(found, Ignored) else found
+
+
+def _settle(database: Database, delivery_id: str, status: str, detail: str) -> None:
+    with database.write() as connection:
+        values = {"status": status, "detail": detail[:2000], "processed_at": stamp(now())}
+        connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+
+
+def _issue_of(event: Event) -> IssueRef:
+    match event:
+        case IssueLabelled() | CommandGiven():
+            return event.issue
+        case ReviewSubmitted() | PullRequestChanged():
+            return event.pull
+        case _:
+            raise TypeError(f"{type(event).__name__} does not come from a delivery")
+
+
+def _react(here: Services, event: Event, content: Reaction, cause: str, claim: Claim, run_id: str | None) -> None:
+    """A reaction where the person can see it: on their comment, or on the issue that they labelled."""
+    target: CommentTarget | IssueTarget
+    match event:
+        case CommandGiven(source="comment"):
+            target = CommentTarget(comment_id=event.source_id)
+        case IssueLabelled():
+            target = IssueTarget(number=event.issue.number)
+        case _:
+            return
+    repository = here.github.repository(_issue_of(event).repo)
+
+    def act() -> str:
+        repository.react(target, content)
+        return NOTHING
+
+    key = f"{cause}:reaction"
+    _unless_gone(lambda: here.effects.once(key, "reaction", act, find=None, claim=claim, run_id=run_id))
+
+
+def _reply(here: Services, event: Event, text: str, cause: str, claim: Claim) -> None:
+    issue = _issue_of(event)
+    repository = here.github.repository(issue.repo)
+    key = f"{cause}:reply"
+    _unless_gone(
+        lambda: here.effects.once(
+            key,
+            "reply",
+            lambda: str(repository.create_comment(issue.number, marked(text, key)).id),
+            find=lambda: find_comment(here, issue, key),
+            claim=claim,
+            run_id=None,
+        )
+    )
+
+
+def _unless_gone(effect: Callable[[], str]) -> None:
+    """Nobody can be answered where the comment, the issue or our access to it is gone."""
+    try:
+        effect()
+    except (NotFound, Rejected) as error:
+        DBOS.logger.warning(f"could not acknowledge: {error}")

@@ -1,0 +1,224 @@
+"""The journal in the database: append by compare-and-set, decide, and wake, each in one transaction."""
+
+from datetime import datetime
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, insert, select, update
+
+from bot.domain.accept import accept, known_cause
+from bot.domain.decisions import Accepted, Decision, Ignored, Start
+from bot.domain.entries import AttemptStarted, GateOpened, Recorded, RunStarted
+from bot.domain.events import Event
+from bot.domain.facts import Facts
+from bot.domain.fold import apply, fold
+from bot.domain.journal import GENESIS, Record, seal
+from bot.domain.moves import Merge, Move, OpenGate, claim
+from bot.domain.next_moves import next_moves
+from bot.domain.refs import AttemptRef, IssueRef
+from bot.domain.run import Run
+from workflows import projections
+from workflows.clock import now, stamp
+from workflows.database import Database
+from workflows.schema.tables import attempts, decisions, entries, runs
+from workflows.wake import Waker
+
+_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+
+
+class StaleFacts(Exception):
+    """The run went on while the facts were being gathered: gather them again."""
+
+
+class Journal:
+    """All runs' journals. The only writer of `entries` and of its projections."""
+
+    def __init__(self, database: Database, waker: Waker) -> None:
+        self._database = database
+        self._waker = waker
+
+    def run(self, run_id: str) -> Run | None:
+        """The run as its journal tells it; None when there is none."""
+        with self._database.read() as connection:
+            return self._load(connection, run_id)
+
+    def records(self, run_id: str) -> list[Record]:
+        """The run's stored entries, in order."""
+        with self._database.read() as connection:
+            return _records(connection, run_id)
+
+    def open_run_of(self, issue: IssueRef) -> str | None:
+        """The id of the open run that belongs to this issue or pull request; None when there is none."""
+        with self._database.read() as connection:
+            return _open_run_of(connection, issue)
+
+    def open_runs(self) -> list[str]:
+        """The ids of all open runs."""
+        with self._database.read() as connection:
+            return list(connection.execute(select(runs.c.run_id).where(runs.c.is_open)).scalars())
+
+    def live_attempts(self) -> list[AttemptRef]:
+        """All attempts that have begun and not ended."""
+        query = select(attempts.c.run_id, attempts.c.stage, attempts.c.number).where(attempts.c.finished_at.is_(None))
+        with self._database.read() as connection:
+            return [AttemptRef(run_id=r.run_id, stage=r.stage, number=r.number) for r in connection.execute(query)]
+
+    def runs_of(self, issue: IssueRef) -> int:
+        """How many runs the issue has had."""
+        with self._database.read() as connection:
+            query = select(runs.c.ordinal).where(runs.c.repo == str(issue.repo), runs.c.issue == issue.number)
+            return max(connection.execute(query).scalars(), default=0)
+
+    def decided(self, cause: str) -> Decision | None:
+        """What was decided for a cause earlier; None when it is new."""
+        with self._database.read() as connection:
+            return _decided(connection, cause)
+
+    def decide(self, event: Event, facts: Facts, *, of: IssueRef | str, seq: int | None = None) -> Decision:
+        """Let the domain decide what an event means, and record that, in one transaction.
+
+        `of` is the run's id, or the issue (or pull request) whose open run is meant. A person's cause that was
+        decided before gets the decision of that time. `seq` is the run's sequence number that the facts were
+        gathered at: raises StaleFacts when the run has moved on since (None: these facts cannot go stale).
+        """
+
+        def work(connection: Connection) -> Decision:
+            cause = known_cause(event, facts)
+            if cause is not None and (earlier := _decided(connection, cause)) is not None:
+                return earlier
+            run_id = of if isinstance(of, str) else _open_run_of(connection, of)
+            run = self._load(connection, run_id) if run_id else None
+            if seq is not None and run is not None and run.seq != seq:
+                raise StaleFacts(run.id)
+            decision = self._record(connection, run, accept(run, event, facts))
+            if cause is not None and not isinstance(decision, Ignored):
+                _remember(connection, cause, run_id, decision)
+            return decision
+
+        return self._database.in_transaction(work)
+
+    def claim_next_move(self, run_id: str, token: str) -> Move | None:
+        """Claim the run's next move by appending the entry that says so; None when there is nothing to do.
+
+        A move that is claimed already, by a driver that died, is handed out again: making it twice is harmless.
+        """
+
+        def work(connection: Connection) -> Move | None:
+            run = self._load(connection, run_id)
+            moves = next_moves(run) if run else ()
+            if run is None or not moves:
+                return None
+            entry = claim(moves[0])
+            if entry is not None and not _is_claimed(run, moves[0]):
+                self._append(connection, run, f"claim:{token}", entry, driver_goes_on=True)
+            return moves[0]
+
+        return self._database.in_transaction(work)
+
+    def wake_driver(self, run_id: str, token: str) -> None:
+        """Have the run driven although nothing was appended (the sweep's means)."""
+        with self._database.write() as connection:
+            self._waker.drive(connection, run_id, token)
+
+    def _record(self, connection: Connection, run: Run | None, decision: Decision) -> Decision:
+        match decision:
+            case Start():
+                if _run_exists(connection, decision.entry.run_id):
+                    raise StaleFacts(decision.entry.run_id)
+                self._insert_run(connection, decision.entry, decision.cause)
+            case Accepted():
+                assert run is not None
+                if _has_cause(connection, run.id, decision.cause):
+                    return Ignored(why="recorded already")
+                self._append(connection, run, decision.cause, decision.entry, driver_goes_on=False)
+        return decision
+
+    def _insert_run(self, connection: Connection, entry: RunStarted, cause: str) -> None:
+        at = now()
+        record = seal(entry.run_id, 1, GENESIS, cause, at, entry)
+        run = apply(None, entry, record.seq, record.hash, at)
+        assert run is not None
+        projections.insert_run(connection, run, at)
+        connection.execute(insert(entries).values(**_row(record)))
+        self._wake(connection, run, entry, driver_goes_on=False)
+
+    def _append(self, connection: Connection, run: Run, cause: str, entry: Recorded, *, driver_goes_on: bool) -> None:
+        at = now()
+        record = seal(run.id, run.seq + 1, run.hash, cause, at, entry)
+        after = apply(run, entry, record.seq, record.hash, at)
+        assert after is not None
+        connection.execute(insert(entries).values(**_row(record)))
+        projections.update_run(connection, before=run, after=after, entry=entry, at=at)
+        self._wake(connection, after, entry, driver_goes_on=driver_goes_on)
+
+    def _wake(self, connection: Connection, run: Run, entry: Recorded, *, driver_goes_on: bool) -> None:
+        """Whoever must act on the new state is enqueued in the same transaction: all of this happens, or none."""
+        if isinstance(entry, AttemptStarted):
+            ref = AttemptRef(run_id=run.id, stage=entry.stage, number=entry.number)
+            self._waker.attempt(connection, run.started.issue.repo, ref, restart=0)
+        if isinstance(entry, GateOpened):
+            self._set_timers(connection, run, entry)
+        if not driver_goes_on and next_moves(run):
+            self._waker.drive(connection, run.id, str(run.seq))
+        if projections.publisher(connection, run.id) is None:
+            projections.set_publisher(connection, run.id, self._waker.publish(connection, run.id, str(run.seq)))
+
+    def _set_timers(self, connection: Connection, run: Run, entry: GateOpened) -> None:
+        gate = run.plan.gate(entry.gate)
+        for timer, hours in (("remind", gate.remind_after_hours), ("expire", gate.expire_after_hours)):
+            if hours is not None:
+                self._waker.timer(connection, run.id, entry.gate, entry.round, timer, hours * 3600)
+
+    @staticmethod
+    def _load(connection: Connection, run_id: str) -> Run | None:
+        return fold(_records(connection, run_id))
+
+
+def publishing_begins(database: Database, run_id: str, workflow_id: str) -> None:
+    """From here on a new entry needs a new publisher."""
+    with database.write() as connection:
+        mine = (runs.c.run_id == run_id) & (runs.c.publisher == workflow_id)
+        connection.execute(update(runs).where(mine).values(publisher=None))
+
+
+def _is_claimed(run: Run, move: Move) -> bool:
+    match move:
+        case OpenGate():
+            return run.gate is not None and (run.gate.gate, run.gate.round) == (move.gate, move.round)
+        case Merge():
+            return run.merging == move.subject
+        case _:
+            return False
+
+
+def _records(connection: Connection, run_id: str) -> list[Record]:
+    query = select(entries).where(entries.c.run_id == run_id).order_by(entries.c.seq)
+    return [Record(**{**row._mapping, "at": datetime.fromisoformat(row.at)}) for row in connection.execute(query)]
+
+
+def _row(record: Record) -> dict[str, object]:
+    return {**record.model_dump(), "at": stamp(record.at)}
+
+
+def _open_run_of(connection: Connection, issue: IssueRef) -> str | None:
+    here = (runs.c.repo == str(issue.repo)) & runs.c.is_open & runs.c.parent.is_(None)
+    ours = (runs.c.issue == issue.number) | (runs.c.pull_number == issue.number)
+    return connection.execute(select(runs.c.run_id).where(here, ours)).scalar()
+
+
+def _has_cause(connection: Connection, run_id: str, cause: str) -> bool:
+    query = select(entries.c.seq).where(entries.c.run_id == run_id, entries.c.cause == cause)
+    return connection.execute(query).first() is not None
+
+
+def _run_exists(connection: Connection, run_id: str) -> bool:
+    return connection.execute(select(runs.c.run_id).where(runs.c.run_id == run_id)).first() is not None
+
+
+def _decided(connection: Connection, cause: str) -> Decision | None:
+    stored = connection.execute(select(decisions.c.decision).where(decisions.c.cause == cause)).scalar()
+    return None if stored is None else _DECISION.validate_json(stored)
+
+
+def _remember(connection: Connection, cause: str, run_id: str | None, decision: Decision) -> None:
+    stored = _DECISION.dump_json(decision).decode()
+    connection.execute(insert(decisions).values(cause=cause, run_id=run_id, decision=stored, at=stamp(now())))

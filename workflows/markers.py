@@ -1,0 +1,33 @@
+"""Hidden markers: how a comment of ours is recognised when nobody remembers having written it."""
+
+from bot.domain.refs import IssueRef
+from workflows.services import Services
+
+_LIMIT = 65_536
+_CUT = "\n\n… (cut: the whole text is on the branch)"
+
+
+def marker(key: str) -> str:
+    """The HTML comment that carries an effect's key."""
+    return f"<!-- issuewright:{key} -->"
+
+
+def marked(text: str, key: str) -> str:
+    """The text with its marker before it, cut to what GitHub takes."""
+    first = f"{marker(key)}\n"
+    room = _LIMIT - len(first)
+    return first + (text if len(text) <= room else text[: room - len(_CUT)] + _CUT)
+
+
+def find_comment(here: Services, issue: IssueRef, key: str) -> str | None:
+    """Our comment with this key on the issue or pull request: the oldest, while the others are removed."""
+    repository = here.github.repository(issue.repo)
+    found = repository.find_comment(issue.number, marker(key), here.github.bot().id)
+    if not found:
+        return None
+    kept, *others = found
+    for extra in others:
+        repository.delete_comment(extra)
+    if others:
+        here.effects.repaired(key, str(kept), len(others))
+    return str(kept)

@@ -1,0 +1,185 @@
+"""The publisher: shows a run's state on GitHub, in place. It renders the journal's head, so nothing is ever missed."""
+
+import hashlib
+from collections.abc import Callable
+
+from dbos import DBOS
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.domain.commands import COMMANDS
+from bot.domain.commands.help import help_table
+from bot.domain.errors import NotFound, Rejected
+from bot.domain.refs import IssueRef
+from bot.domain.rendering import STATE_LABELS, check_run, stage_view, state_label, step_views
+from bot.domain.run import Run
+from bot.domain.standing import standing
+from workflows.claims import Claim
+from workflows.clock import now, stamp
+from workflows.journal import publishing_begins
+from workflows.markers import find_comment, marked
+from workflows.patience import patiently
+from workflows.schema.tables import surfaces
+from workflows.services import Services, services
+from workflows.steps import step
+
+_COMMANDS_SHOWN = 5
+
+
+@DBOS.workflow(name="publish", max_recovery_attempts=None)
+def publish(run_id: str, workflow_id: str) -> None:
+    """Show the run as it is when this begins; whatever happens later has a publisher of its own."""
+    here = services()
+    claim = here.claims.take(f"run:{run_id}")
+    publishing_begins(here.database, run_id, workflow_id)
+    step("publish", type(None), _show, here, run_id, claim)
+
+
+def publish_surfaces(here: Services, run: Run, claim: Claim) -> None:
+    """Bring every surface of the run up to date: one request for each that differs from what it showed last."""
+    _Surfaces(here, run, claim).publish()
+
+
+def _show(here: Services, run_id: str, claim: Claim) -> None:
+    run = here.journal.run(run_id)
+    if run is None:
+        return
+    try:
+        publish_surfaces(here, run, claim)
+    except (NotFound, Rejected) as problem:
+        # The run goes on without being shown; the next entry tries again.
+        DBOS.logger.warning(f"{run_id}: not shown: {problem}")
+
+
+class _Surfaces:
+    def __init__(self, here: Services, run: Run, claim: Claim) -> None:
+        self._here = here
+        self._run = run
+        self._claim = claim
+        self._repository = here.github.repository(run.started.issue.repo)
+
+    def publish(self) -> None:
+        run = self._run
+        issue = run.started.issue.number
+        self._label(issue)
+        self._comment("status", issue, self._status_text())
+        if run.pull_number is not None:
+            for stage, state in run.stages.items():
+                if any(attempt.finished for attempt in state.attempts):
+                    text = self._here.templates.render("comments/stage.md.j2", run=run, view=stage_view(run, stage))
+                    self._comment(f"stage:{stage}", run.pull_number, text)
+        self._check_run()
+
+    def _status_text(self) -> str:
+        run = self._run
+        last = [state.attempts[-1].finished for state in run.stages.values() if state.attempts and not state.done]
+        evidence = [f"{v.check}: {v.summary}" for f in last if f for v in f.verdicts if v.refuses]
+        return self._here.templates.render(
+            "comments/status.md.j2",
+            run=run,
+            standing=standing(run),
+            steps=step_views(run),
+            evidence=evidence,
+            commands=help_table(COMMANDS[:_COMMANDS_SHOWN]),
+        )
+
+    def _comment(self, surface: str, number: int, text: str) -> None:
+        """One comment a surface, edited in place; written anew when somebody has deleted it."""
+        if self._shows(surface, text):
+            return
+        key = f"{self._run.id}:{surface}"
+        body = marked(text, key)
+        before = self._here.effects.remote_id(key)
+        if before is None or not self._edit(int(before), body):
+            if before is not None:
+                self._here.effects.forget(key)
+            self._create(key, IssueRef(repo=self._run.started.issue.repo, number=number), body)
+        self._now_shows(surface, text)
+
+    def _create(self, key: str, place: IssueRef, body: str) -> None:
+        written = False
+
+        def act() -> str:
+            nonlocal written
+            comment = self._repository.create_comment(place.number, body)
+            written = True
+            return str(comment.id)
+
+        found = self._once(key, "comment", act, lambda: find_comment(self._here, place, key))
+        if not written:
+            # It was written before a crash, and tells of that time.
+            self._edit(int(found), body)
+
+    def _edit(self, comment_id: int, body: str) -> bool:
+        """False when somebody has deleted the comment."""
+        self._claim.check()
+        try:
+            patiently(lambda: self._repository.edit_comment(comment_id, body))
+        except NotFound:
+            return False
+        return True
+
+    def _check_run(self) -> None:
+        run = self._run
+        key = f"{run.id}:check:{run.head}"
+        report = check_run(run, key)
+        if report is None or self._shows(f"check:{run.head}", report.model_dump_json()):
+            return
+        before = self._here.effects.remote_id(key)
+        if before is None:
+            created = False
+
+            def act() -> str:
+                nonlocal created
+                check_run_id = self._repository.create_check_run(report)
+                created = True
+                return str(check_run_id)
+
+            before = self._once(key, "check-run", act, lambda: self._first_check_run(report.head_sha, key))
+            if created:
+                before = None
+        if before is not None:
+            self._claim.check()
+            check_run_id = int(before)
+            patiently(lambda: self._repository.update_check_run(check_run_id, report))
+        self._now_shows(f"check:{run.head}", report.model_dump_json())
+
+    def _first_check_run(self, head_sha: str, key: str) -> str | None:
+        found = self._repository.find_check_runs(head_sha, key)
+        return str(found[0]) if found else None
+
+    def _label(self, number: int) -> None:
+        """Exactly one state label; adding and removing may be repeated."""
+        wanted = state_label(self._run)
+        before = self._shown("label")
+        if before == _digest(wanted):
+            return
+        self._claim.check()
+        patiently(lambda: self._repository.add_labels(number, [wanted]))
+        others = [label for label in STATE_LABELS.values() if label != wanted and before == _digest(label)]
+        for label in others:
+            patiently(lambda label=label: self._repository.remove_label(number, label))  # type: ignore[misc]
+        self._now_shows("label", wanted)
+
+    def _once(self, key: str, kind: str, act: Callable[[], str], find: Callable[[], str | None]) -> str:
+        return self._here.effects.once(key, kind, act, find=find, claim=self._claim, run_id=self._run.id)
+
+    def _shows(self, surface: str, text: str) -> bool:
+        return self._shown(surface) == _digest(text)
+
+    def _shown(self, surface: str) -> str | None:
+        mine = (surfaces.c.run_id == self._run.id) & (surfaces.c.surface == surface)
+        with self._here.database.read() as connection:
+            return connection.execute(select(surfaces.c.digest).where(mine)).scalar()
+
+    def _now_shows(self, surface: str, text: str) -> None:
+        values = {"digest": _digest(text), "published_at": stamp(now())}
+        dialect = sqlite if self._here.database.is_sqlite else postgresql
+        statement = dialect.insert(surfaces).values(run_id=self._run.id, surface=surface, **values)
+        keys = ["run_id", "surface"]
+        with self._here.database.write() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

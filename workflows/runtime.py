@@ -1,0 +1,103 @@
+"""One worker process: everything wired, then DBOS launched, then the loops that look after what was left behind."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
+
+from workflows import attempt, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
+from workflows.database import Database
+from workflows.leases import Lease, Worker, reap, this_process
+from workflows.reconciler import reconcile
+from workflows.services import Services, wire
+from workflows.sweep import sweep
+from workflows.wake import AGENTS, APPLICATION, INBOX, RUNS, VERSION
+
+log = logging.getLogger("issuewright.worker")
+_POLL_SECONDS = 0.1
+_SWEEP_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many agents may work at once."""
+
+    agents_per_worker: int
+    agents_per_repository: int
+
+
+def connect_client(database: Database) -> DBOSClient:
+    """A client that enqueues on the caller's own transactions."""
+    return DBOSClient(
+        system_database_url=database.dbos_url,
+        application_name=APPLICATION,
+        lazy=True,
+        retry_connection_errors=False,  # whoever waits for an answer is told, and asks again
+    )
+
+
+def start_worker(services: Services, limits: Limits) -> Lease:
+    """Launch this process as a worker; its threads run until the process ends."""
+    wire(services)
+    worker = this_process()
+    lease = Lease(services.database, worker)
+    lease.take()
+    DBOS(config=_config(services.database, worker.executor_id))
+    DBOS.launch()
+    _register_queues(limits)
+    lease.keep()
+    reap(services.database, worker)
+    _every(_SWEEP_SECONDS, "sweep", lambda: _look_after(services, worker))
+    _every(services.reconcile_every.total_seconds(), "reconciler", lambda: reconcile(services))
+    return lease
+
+
+def prepare_system_tables(database: Database) -> None:
+    """Create or upgrade DBOS's own tables, so that a client may enqueue before any worker was launched."""
+    run_dbos_database_migrations(system_database_url=database.dbos_url)
+
+
+def _config(database: Database, executor_id: str) -> DBOSConfig:
+    return {
+        "name": APPLICATION,
+        "system_database_url": database.dbos_url,
+        "executor_id": executor_id,
+        "application_version": VERSION,
+        "log_level": "WARNING",
+        "notification_listener_polling_interval_sec": 1.0,
+    }
+
+
+def _register_queues(limits: Limits) -> None:
+    DBOS.register_queue(INBOX, worker_concurrency=16, polling_interval_sec=_POLL_SECONDS)
+    DBOS.register_queue(RUNS, partition_concurrency=1, worker_concurrency=32, polling_interval_sec=_POLL_SECONDS)
+    DBOS.register_queue(
+        AGENTS,
+        worker_concurrency=limits.agents_per_worker,
+        partition_concurrency=limits.agents_per_repository,
+        polling_interval_sec=_POLL_SECONDS,
+    )
+
+
+def _look_after(services: Services, worker: Worker) -> None:
+    reap(services.database, worker)
+    sweep(services)
+    live = {ref.key for ref in services.journal.live_attempts()}
+    services.workspaces.leftovers(live)
+
+
+def _every(seconds: float, name: str, work: Callable[[], object]) -> None:
+    """Do `work` now and then every so often, in a thread of its own; what it raises is logged, never fatal."""
+
+    def loop() -> None:
+        while True:
+            try:
+                work()
+            except Exception:
+                log.exception("%s failed; trying again in %.0f s", name, seconds)
+            time.sleep(seconds)
+
+    threading.Thread(target=loop, name=name, daemon=True).start()

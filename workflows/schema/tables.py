@@ -1,0 +1,176 @@
+"""The tables, in SQLAlchemy Core. `entries` is the truth; runs, attempts, gates and costs are projections of it,
+written in the transaction of the append, for people and SELECTs. Times are ISO 8601 UTC text."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("received_at", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("tries", Integer, nullable=False, server_default="1"),
+    Column("processed_at", Text),
+    CheckConstraint("status IN ('received', 'processed', 'failed')", name="deliveries_status"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("repo", Text, nullable=False),
+    Column("issue", Integer, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("parent", Text),
+    Column("title", Text, nullable=False),
+    Column("pipeline", Text, nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("waiting_for", Text),
+    Column("is_open", Boolean, nullable=False),
+    Column("pull_number", Integer),
+    Column("head_seq", Integer, nullable=False),
+    Column("head_hash", Text, nullable=False),
+    Column("cost_usd", Float, nullable=False, server_default="0"),
+    Column("publisher", Text),
+    Column("started_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Column("last_error", Text),
+    Index("runs_of_issue", "repo", "issue"),
+    Index(
+        "one_open_run_an_issue",
+        "repo",
+        "issue",
+        unique=True,
+        sqlite_where=text("is_open AND parent IS NULL"),
+        postgresql_where=text("is_open AND parent IS NULL"),
+    ),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("cause", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    UniqueConstraint("run_id", "cause", name="a_cause_once"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("cause", Text, primary_key=True),
+    Column("run_id", Text),
+    Column("decision", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("mode", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("finished_at", Text),
+    Column("stop_reason", Text),
+    Column("commit_sha", Text),
+    Column("seconds", Float),
+    Column("restarts", Integer, nullable=False, server_default="0"),
+)
+
+costs = Table(
+    "costs",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("usd", Float, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+)
+
+gates = Table(
+    "gates",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("gate", Text, primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("head", Text, nullable=False),
+    Column("approvals", Text, nullable=False, server_default=""),
+    Column("opened_at", Text, nullable=False),
+    Column("closed_at", Text),
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("run_id", Text),
+    Column("kind", Text, nullable=False),
+    Column("intended_at", Text, nullable=False),
+    Column("intended", Text, nullable=False, server_default=""),
+    Column("remote_id", Text),
+    Column("done_at", Text),
+    Column("repaired", Integer, nullable=False, server_default="0"),
+    Index("effects_of_run", "run_id"),
+)
+
+surfaces = Table(
+    "surfaces",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("surface", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("published_at", Text, nullable=False),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("claimed_by", Text, nullable=False),
+    Column("claimed_at", Text, nullable=False),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("executor_id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("pid_started_at", Float, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("heartbeat_at", Float, nullable=False),
+)

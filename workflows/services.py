@@ -1,0 +1,60 @@
+"""What the workflows work with, wired once before DBOS is launched: recovery starts at once and must find it whole."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bot.adapters.github import GitHub
+from bot.adapters.supervisor.supervisors import Supervisors
+from bot.adapters.templates import Templates
+from bot.adapters.workspaces import Workspaces
+from bot.domain.refs import RepoRef
+from workflows.claims import Claims
+from workflows.database import Database
+from workflows.effects import Effects
+from workflows.journal import Journal
+from workflows.wake import Waker
+
+
+@dataclass(frozen=True)
+class AgentDefaults:
+    """The operator's choice: the agent for roles that name none, and each agent's own settings."""
+
+    agent: str
+    settings: dict[str, dict[str, str | tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that a workflow reaches for. One object a process."""
+
+    database: Database
+    journal: Journal
+    effects: Effects
+    claims: Claims
+    waker: Waker
+    github: GitHub
+    workspaces: Workspaces
+    supervisors: Supervisors
+    templates: Templates
+    agents: AgentDefaults
+    repositories: tuple[RepoRef, ...]
+    trigger_labels: tuple[str, ...]
+    commands_directory: Path
+    reconcile_every: timedelta
+
+
+_services: Services | None = None
+
+
+def wire(services: Services) -> None:
+    """Make the services known to this process's workflows."""
+    global _services
+    _services = services
+
+
+def services() -> Services:
+    """This process's services; raises RuntimeError before they are wired."""
+    if _services is None:
+        raise RuntimeError("the services are not wired: call wire() before DBOS.launch()")
+    return _services

@@ -1,0 +1,91 @@
+"""The sweep: whatever should be moving and has no live workflow is set moving again, a bounded number of times."""
+
+import logging
+import time
+
+from dbos import DBOS
+from sqlalchemy import select, update
+
+from bot.domain.agents import AgentStatus
+from bot.domain.entries import AttemptFinished, RunParked
+from bot.domain.events import MoveMade
+from bot.domain.next_moves import next_moves
+from bot.domain.refs import AttemptRef
+from bot.domain.run import Run
+from workflows.drive import record
+from workflows.schema.tables import attempts, runs
+from workflows.services import Services
+
+log = logging.getLogger("issuewright.sweep")
+LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
+_RESTARTS = 5
+
+
+def sweep(here: Services) -> int:
+    """One pass over all open runs; returns how many workflows were started anew."""
+    started = 0
+    live = {w.workflow_id for w in DBOS.list_workflows(status=LIVE, load_input=False, load_output=False)}
+    for run_id in here.journal.open_runs():
+        run = here.journal.run(run_id)
+        if run is None:
+            continue
+        started += _publisher_again(here, run, live) + _driver_again(here, run, live) + _attempt_again(here, run, live)
+    return started
+
+
+def _driver_again(here: Services, run: Run, live: set[str]) -> int:
+    if not next_moves(run) or any(w.startswith(f"drive:{run.id}:") for w in live):
+        return 0
+    tries = _failed_drives(run)
+    if tries >= _RESTARTS:
+        reason = f"its next step failed {tries} times in a row: {_last_error(f'drive:{run.id}:')}"
+        record(here, run.id, MoveMade(entry=RunParked(reason=reason), cause=f"parked:sweep:{run.seq}"))
+        return 0
+    log.warning("%s: driving again from entry %d", run.id, run.seq)
+    here.journal.wake_driver(run.id, f"{run.seq}.{int(time.time() * 1000)}")
+    return 1
+
+
+def _failed_drives(run: Run) -> int:
+    """How many drivers have failed since the run's newest entry."""
+    prefix = f"drive:{run.id}:{run.seq}"
+    failed = DBOS.list_workflows(status="ERROR", workflow_id_prefix=prefix, load_input=False, load_output=False)
+    return len(failed)
+
+
+def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
+    if run.live is None:
+        return 0
+    ref = AttemptRef(run_id=run.id, stage=run.live.stage, number=run.live.number)
+    if any(w.startswith(f"attempt:{ref.key}:") for w in live):
+        return 0
+    mine = (attempts.c.run_id == ref.run_id) & (attempts.c.stage == ref.stage) & (attempts.c.number == ref.number)
+    with here.database.write() as connection:
+        restarts = connection.execute(select(attempts.c.restarts).where(mine)).scalar_one() + 1
+        if restarts <= _RESTARTS:
+            log.warning("%s: executing again (%d)", ref.key, restarts)
+            connection.execute(update(attempts).where(mine).values(restarts=restarts))
+            here.waker.attempt(connection, run.started.issue.repo, ref, restarts)
+            return 1
+    detail = f"could not be brought to an end: {_last_error(f'attempt:{ref.key}:')}"
+    lost = AttemptFinished(stage=ref.stage, number=ref.number, status=AgentStatus.LOST, detail=detail)
+    record(here, run.id, MoveMade(entry=lost, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
+    parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
+    record(here, run.id, MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}"))
+    return 0
+
+
+def _publisher_again(here: Services, run: Run, live: set[str]) -> int:
+    with here.database.write() as connection:
+        publisher = connection.execute(select(runs.c.publisher).where(runs.c.run_id == run.id)).scalar()
+        if publisher is None or publisher in live:
+            return 0
+        fresh = here.waker.publish(connection, run.id, f"{run.seq}.{int(time.time() * 1000)}")
+        connection.execute(update(runs).where(runs.c.run_id == run.id).values(publisher=fresh))
+    return 1
+
+
+def _last_error(prefix: str) -> str:
+    failed = DBOS.list_workflows(status="ERROR", workflow_id_prefix=prefix, load_input=False, sort_desc=True, limit=1)
+    error = failed[0].error if failed else None
+    return f"{type(error).__name__}: {error}" if error else "no reason is known"

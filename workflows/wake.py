@@ -1,0 +1,78 @@
+"""Wake-ups: workflows enqueued in the caller's own transaction. They carry names, never decisions."""
+
+from typing import Any
+
+from dbos import DBOSClient, EnqueueOptions
+from sqlalchemy import Connection
+
+from bot.domain.refs import AttemptRef, RepoRef
+
+APPLICATION = "issuewright"
+VERSION = "1"
+"""The application's version towards DBOS. It stays: one move a workflow and journalled decisions let a newer release
+finish what an older one began, and DBOS would strand the rows of another version."""
+
+INBOX = "inbox"
+RUNS = "runs"
+AGENTS = "agents"
+PUBLISH_DELAY_SECONDS = 0.25
+"""A burst of entries within this time costs one edit of the comments, not one each."""
+
+
+class Waker:
+    """Enqueues workflows by name, on a connection that the caller commits."""
+
+    def __init__(self, client: DBOSClient) -> None:
+        self._client = client
+
+    def read_delivery(self, connection: Connection, delivery_id: str, tries: int) -> None:
+        """Have a stored delivery read; a repeated try of the same delivery is a workflow of its own."""
+        self._enqueue(connection, "inbox", INBOX, f"inbox:{delivery_id}:{tries}", delivery_id)
+
+    def drive(self, connection: Connection, run_id: str, token: str) -> None:
+        """Have the run's next move made. One workflow a token; runs take their moves one at a time."""
+        self._enqueue(connection, "drive", RUNS, f"drive:{run_id}:{token}", run_id, partition=run_id)
+
+    def publish(self, connection: Connection, run_id: str, token: str) -> str:
+        """Have the run's state shown on GitHub, soon; returns the workflow's id."""
+        workflow_id = f"publish:{run_id}:{token}"
+        delay = PUBLISH_DELAY_SECONDS
+        self._enqueue(connection, "publish", RUNS, workflow_id, run_id, workflow_id, partition=run_id, delay=delay)
+        return workflow_id
+
+    def attempt(self, connection: Connection, repo: RepoRef, ref: AttemptRef, restart: int) -> None:
+        """Have an attempt executed; `restart` counts the workflows that were lost under it."""
+        workflow_id = f"attempt:{ref.key}:{restart}"
+        self._enqueue(
+            connection, "attempt", AGENTS, workflow_id, ref.run_id, ref.stage, ref.number, partition=str(repo)
+        )
+
+    def timer(
+        self, connection: Connection, run_id: str, gate: str, round: int, timer: str, delay_seconds: float
+    ) -> None:
+        """Have the run looked at again when a gate's time has come."""
+        workflow_id = f"timer:{run_id}:{gate}:{round}:{timer}"
+        arguments = (run_id, gate, round, timer)
+        self._enqueue(connection, "timer", RUNS, workflow_id, *arguments, partition=run_id, delay=delay_seconds)
+
+    def _enqueue(
+        self,
+        connection: Connection,
+        workflow: str,
+        queue: str,
+        workflow_id: str,
+        *arguments: Any,
+        partition: str | None = None,
+        delay: float | None = None,
+    ) -> None:
+        options: EnqueueOptions = {
+            "workflow_name": workflow,
+            "queue_name": queue,
+            "workflow_id": workflow_id,
+            "app_version": VERSION,
+        }
+        if partition is not None:
+            options["queue_partition_key"] = partition
+        if delay is not None:
+            options["delay_seconds"] = delay
+        self._client.enqueue_in_transaction(connection, options, *arguments)
