@@ -206,9 +206,7 @@ class Repository:
         api = self._api
         with MissingIsFine():
             # Not PyGithub's own: it leaves a slash in the name unquoted.
-            api.requester.requestJsonAndCheck(
-                "DELETE", f"{api.url}/issues/{number}/labels/{quote(name, safe='')}"
-            )
+            api.requester.requestJsonAndCheck("DELETE", f"{api.url}/issues/{number}/labels/{quote(name, safe='')}")
 
     @forge_errors
     def set_labels(self, number: int, names: Sequence[str]) -> None:
@@ -223,15 +221,9 @@ class Repository:
         return [snapshots.comment(number, each) for each in comments_since(self._api, number, since)]
 
     @forge_errors
-    def find_comment(
-        self, number: int, marker: str, author_id: int, since: datetime | None = None
-    ) -> list[int]:
+    def find_comment(self, number: int, marker: str, author_id: int, since: datetime | None = None) -> list[int]:
         """Ids of that author's comments which contain `marker`, lowest first. 1 request per 100 comments."""
-        ours = (
-            each
-            for each in comments_since(self._api, number, since)
-            if snapshots.actor(each.user).id == author_id
-        )
+        ours = (each for each in comments_since(self._api, number, since) if snapshots.actor(each.user).id == author_id)
         return sorted(each.id for each in ours if marker in each.body)
 
     @forge_errors
@@ -277,9 +269,7 @@ class Repository:
         return None
 
     @forge_errors
-    def open_pull_request(
-        self, title: str, body: str, head: str, base: str, draft: bool = True
-    ) -> PullRequest:
+    def open_pull_request(self, title: str, body: str, head: str, base: str, draft: bool = True) -> PullRequest:
         """Open one from branch `head`; Rejected when the branch has one already. 1 request."""
         body = fitting(body)
         return snapshots.pull_request(self._api.create_pull(base, head, title=title, body=body, draft=draft))
@@ -328,9 +318,7 @@ class Repository:
         api.requester.requestJsonAndCheck("PUT", url, input={"message": message})
 
     @forge_errors
-    def merge(
-        self, number: int, head_sha: str, method: MergeMethod, title: str, message: str
-    ) -> Merged | MergeRefused:
+    def merge(self, number: int, head_sha: str, method: MergeMethod, title: str, message: str) -> Merged | MergeRefused:
         """Merge if the head still is `head_sha` and the repository's rules allow it. 1 request."""
         try:
             done = self._api.get_pull(number).merge(

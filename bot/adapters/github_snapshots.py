@@ -46,9 +46,7 @@ def issue(repo: RepoRef, found: GithubIssue) -> Issue:
 
 def label(event: IssueEvent) -> Label:
     """A `labeled` event."""
-    return Label(
-        event_id=event.id, name=event.label.name, actor=actor(event.actor), at=_utc(event.created_at)
-    )
+    return Label(event_id=event.id, name=event.label.name, actor=actor(event.actor), at=_utc(event.created_at))
 
 
 def comment(issue_number: int, found: IssueComment) -> Comment:
