@@ -172,7 +172,7 @@ class _Mover:
         return MoveMade(entry=MergeWasRefused(reason=refusal.reason), cause=f"merge-refused:{self._token}")
 
     def _finish(self, move: m.Finish) -> MoveMade:
-        """Nothing is left waiting on GitHub: merged, the issue is closed and the branch gone; cancelled, the PR is closed."""
+        """Nothing is left waiting: after a merge the issue is closed and the branch gone, else the PR is closed."""
         run = self._run
         if move.outcome == "merged":
             close = self._saying_nothing(lambda: self._repository.close_issue(self._issue.number, "completed"))

@@ -12,7 +12,13 @@ import click
 from bot import __version__
 from bot.domain.errors import UserError
 
-_LAZY = {"demo": ("bot.entrypoints.demo.command", "demo_command", "See a spec become a merged pull request, on this machine alone.")}
+_LAZY = {
+    "demo": (
+        "bot.entrypoints.demo.command",
+        "demo_command",
+        "See a spec become a merged pull request, on this machine alone.",
+    )
+}
 
 
 class _Commands(click.Group):
@@ -95,3 +101,7 @@ def localhub(directory: Path, port: int, bind: str) -> None:
     from bot.localhub import run
 
     run(directory, port, bind)
+
+
+if __name__ == "__main__":
+    main(prog_name="issuewright")
