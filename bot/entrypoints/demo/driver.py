@@ -148,10 +148,11 @@ class Demo:
     def _invite(self, record: Record, gate: Gate) -> None:
         url = f"{record.api_url}/repos/{record.owner}/{record.name}/issues/{gate.number}/comments"
         header = self._home.header_file(MAINTAINER)
+        reason = self._story.rejection.partition(":")[0]
         self._screen.say(
             f"        read it, then answer in another terminal:\n"
             f'          {self._options.program} demo say "/approve"\n'
-            f'          {self._options.program} demo say "/reject {self._story.rejection[:40].rstrip()}…"\n'
+            f'          {self._options.program} demo say "/reject {reason}"\n'
             f"        or as any program would:\n"
             f'          curl -H @{header} {url} -d \'{{"body": "/approve"}}\'',
             style="yellow",

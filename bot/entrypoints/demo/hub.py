@@ -10,6 +10,7 @@ from bot.domain.errors import ForgeError
 
 _PATIENCE = 60.0  # Seconds for which localhub may be away (killed, restarted) before we give up.
 _PAUSE = 0.3
+_NO_REUSE = httpx.Limits(max_keepalive_connections=0)  # Localhub may be killed between any two requests.
 _AGAIN = {429, 500, 502, 503, 504}
 
 
@@ -17,7 +18,7 @@ class Control:
     """Localhub's control surface: users, repositories, the App. No authentication; loopback only."""
 
     def __init__(self, hub_url: str) -> None:
-        self._client = httpx.Client(base_url=f"{hub_url}/_localhub", timeout=30.0, trust_env=False)
+        self._client = httpx.Client(base_url=f"{hub_url}/_localhub", timeout=30.0, trust_env=False, limits=_NO_REUSE)
 
     def is_up(self) -> bool:
         """Whether localhub answers at this moment."""
@@ -42,7 +43,7 @@ class Person:
     def __init__(self, api_url: str, login: str, token: str) -> None:
         self.login = login
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
-        self._client = httpx.Client(base_url=api_url, headers=headers, timeout=30.0, trust_env=False)
+        self._client = httpx.Client(base_url=api_url, headers=headers, timeout=30.0, trust_env=False, limits=_NO_REUSE)
 
     def get(self, path: str, **query: str | int) -> Any:
         """GET JSON. A 404 raises ForgeError at once, an answer that may change with time is waited for."""
