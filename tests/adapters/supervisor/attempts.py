@@ -6,6 +6,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
     return value
+
+
+class _Prepared(Exception):
+    pass
 
 
 class Attempts:
@@ -64,6 +69,18 @@ class Attempts:
 
     def start(self, program: str, number: int = 1, **changes: Any) -> None:
         self.supervisors.start(self.request(number), self.launch(program, number, **changes))
+
+    def prepares(self, program: str) -> None:
+        """Everything that start() does before it spawns a supervisor."""
+
+        def before_spawn(step: str) -> None:
+            if step == "launch":
+                raise _Prepared
+
+        root = self.folder / "attempts"
+        supervisors = Supervisors(root, agent_calls_file=self.calls_file, on_step=before_spawn)
+        with suppress(_Prepared):
+            supervisors.start(self.request(), self.launch(program))
 
     def run(self, program: str, **changes: Any) -> AgentResult:
         self.start(program, **changes)

@@ -127,7 +127,7 @@ supervise.supervise(
 )
 """
     program = 'say(0.1); answer(summary="built", cost_usd=0.2)'
-    prepare_files(attempts, program)
+    attempts.prepares(program)
     killed = subprocess.run([sys.executable, "-c", fatal], cwd=REPOSITORY)
     assert killed.returncode == -signal.SIGKILL
     result = attempts.run(program)
@@ -139,23 +139,8 @@ supervise.supervise(
         assert result.cost_usd == 0.2
 
 
-def prepare_files(attempts: Attempts, program: str) -> None:
-    """Everything that start() does before it spawns a supervisor."""
-
-    class Stop(Exception):
-        pass
-
-    def before_spawn(step: str) -> None:
-        if step == "launch":
-            raise Stop
-
-    supervisors = Supervisors(attempts.folder / "attempts", agent_calls_file=attempts.calls_file, on_step=before_spawn)
-    with pytest.raises(Stop):
-        supervisors.start(attempts.request(), attempts.launch(program))
-
-
 def test_a_reused_pid_is_never_killed(attempts: Attempts) -> None:
-    prepare_files(attempts, "")
+    attempts.prepares("")
     stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         process = process_tree.look_up(stranger.pid)

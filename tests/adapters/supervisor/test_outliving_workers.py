@@ -15,7 +15,7 @@ import pytest
 import bot
 from bot.adapters.agents.contract import Finished, Gone, Running
 from bot.adapters.supervisor import files, process_tree
-from bot.adapters.supervisor.supervisors import Supervisors
+from bot.adapters.supervisor.supervisors import Supervisors, supervisor_argv, supervisor_environment
 from bot.domain.agents import AgentStatus
 from tests.adapters.supervisor.attempts import Attempts, gone, until
 
@@ -106,6 +106,45 @@ def test_a_finished_result_is_read_by_any_later_worker(attempts: Attempts) -> No
     assert other.wait(attempts.ref()) == first
     assert other.poll(attempts.ref()) == Finished(result=first)
     assert attempts.starts() == 1
+
+
+def test_a_settled_attempt_is_not_even_looked_at_again(attempts: Attempts) -> None:
+    attempts.run(SLOW)
+    steps: list[str] = []
+    Supervisors(attempts.folder / "attempts", on_step=steps.append).start(attempts.request(), attempts.launch(SLOW))
+    assert steps == []
+
+
+def test_a_supervisor_that_comes_after_the_result_starts_nothing(attempts: Attempts) -> None:
+    attempts.prepares(SLOW)
+    files.write_once(attempts.directory() / files.RESULT, '{"exit_code": 0}')
+    late = subprocess.run(supervisor_argv(sys.executable, str(attempts.directory())), env=supervisor_environment())
+    assert late.returncode == 0
+    until(lambda: not attempts.left_over())
+    assert attempts.starts() == len(attempts.calls()) == 0
+
+
+def test_no_agent_starts_while_its_supervisor_can_be_found_as_a_workers_descendant(attempts: Attempts) -> None:
+    attempts.prepares(SLOW)
+    lingering = (
+        "import sys; from bot.adapters.supervisor.__main__ import main; main(sys.argv[1:]);"
+        "print('ready', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", lingering, str(attempts.directory())],
+        env=supervisor_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"ready\n"
+        assert psutil.Process(parent.pid).children()[0].pid == attempts.pid_of(files.SUPERVISOR)
+        # That nothing happens can only be seen by looking for a while.
+        deadline = time.monotonic() + 0.3
+        while time.monotonic() < deadline:
+            assert not (attempts.directory() / files.AGENT).exists()
+            time.sleep(0.01)
+    assert attempts.wait().status is AgentStatus.OK
 
 
 def test_two_callers_at_once_start_one_agent(attempts: Attempts) -> None:
