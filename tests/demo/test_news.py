@@ -54,9 +54,17 @@ def test_a_pull_request_closed_without_a_merge_is_trouble() -> None:
 
 
 def test_hidden_markers_and_markup_are_not_told() -> None:
-    body = "<!-- issuewright:x:status -->\n\n<details>\n### Build **passed**\n"
-    (item,) = news(views.world(), views.world(comments=(views.comment(1, body),)))
-    assert item.text == "issuewright[bot] on #2: Build **passed**"
+    for body in ("### Build **passed**, $0.05", "<details><summary><b>Build</b> passed, $0.05</summary>"):
+        marked = f"<!-- issuewright:x:status -->\n\n{body}\n"
+        (item,) = news(views.world(), views.world(comments=(views.comment(1, marked),)))
+        assert item.text == "issuewright[bot] on #2: Build passed, $0.05"
+
+
+def test_evidence_against_an_attempt_is_told_once() -> None:
+    before = views.world(comments=(views.comment(1, "### Working"),))
+    after = views.world(comments=(views.comment(1, "### Working\n> tests: 1 of 15 failed"),))
+    assert texts(before, after) == ["trouble: refused: tests: 1 of 15 failed"]
+    assert texts(after, after) == []
 
 
 def test_reviews_are_told_with_what_they_say() -> None:

@@ -1,5 +1,6 @@
 """What happened between two looks at the world, in sentences for the terminal. Pure."""
 
+import re
 from typing import Literal
 
 from bot.domain.values import Value
@@ -8,6 +9,7 @@ from bot.entrypoints.demo.world import AgentCall, Comment, Commit, Review, World
 Kind = Literal["agent", "bot", "person", "commit", "gate", "pull", "done", "trouble"]
 
 
+_MARKUP = re.compile(r"<[^>]*>|^[#>\s]+|\*\*|```\w*")
 _REVIEWED = {"APPROVED": "approved it", "CHANGES_REQUESTED": "requested changes"}
 
 
@@ -30,6 +32,7 @@ def news(before: World | None, after: World) -> tuple[News, ...]:
         *(_comment(comment) for comment in comments if not comment.is_from_bot),
         *(_review(review) for review in after.reviews if review.id not in known_reviews),
         *(_commit(commit) for commit in after.commits if commit.sha not in known_commits),
+        *_refusals(before, after),
         *(_agent_call(call) for call in calls),
         *_pull(before, after),
         *(_comment(comment) for comment in comments if comment.is_from_bot),
@@ -87,10 +90,22 @@ def _review(review: Review) -> News:
     return News(kind="person", text=f"{review.login} {did}{said}", url=review.url)
 
 
+def _refusals(before: World | None, after: World) -> list[News]:
+    """What the bot's comments quote since they were edited: the evidence against the latest attempt."""
+    known = {comment.id: comment.body.splitlines() for comment in before.comments} if before else {}
+    return [
+        News(kind="trouble", text=f"refused: {line[1:].strip()}")
+        for comment in after.comments
+        if comment.is_from_bot
+        for line in comment.body.splitlines()
+        if comment.id in known and line.startswith(">") and line not in known[comment.id]
+    ]
+
+
 def _first_line(body: str, width: int = 100) -> str:
-    """The first line that people see: no marker, no HTML, no heading signs."""
+    """The first line that people see, as plain text: no marker, no HTML, no Markdown around it."""
     for line in body.splitlines():
-        words = line.strip().lstrip("#>").strip()
-        if words and not words.startswith(("<", "```", "|")):
+        words = _MARKUP.sub("", line).strip()
+        if words and not words.startswith("|"):
             return words if len(words) <= width else words[: width - 1] + "…"
     return "(details)"

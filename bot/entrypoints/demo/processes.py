@@ -123,12 +123,20 @@ def find(pid_file: Path) -> psutil.Process | None:
 
 def _stop(process: psutil.Process) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_STOP_SECONDS)
-        except psutil.TimeoutExpired:
+        process.terminate()
+        if not _ends(process):
             process.kill()
-            process.wait(_STOP_SECONDS)
+            _ends(process)
+
+
+def _ends(process: psutil.Process) -> bool:
+    """Wait for a process to end. One that we did not start may stay as a zombie: it has ended all the same."""
+    give_up = time.monotonic() + _STOP_SECONDS
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _answers(url: str) -> bool:
