@@ -16,16 +16,17 @@ from bot.localhub.courier import Courier
 from bot.localhub.errors import ApiError, not_found
 from bot.localhub.gateway import Gateway, RequestLog
 from bot.localhub.hub import Hub
+from bot.localhub.recording import Recorder, Recording
 from bot.localhub.rest import ROUTES
 
 
-def build_app(hub: Hub, hang_up: Callable[[Scope], None]) -> ASGIApp:
+def build_app(hub: Hub, hang_up: Callable[[Scope], None], recording: Recording | None = None) -> ASGIApp:
     """The hub as an ASGI application; `hang_up` closes the connection of a request without an answer."""
     log = RequestLog(hub.directory / "requests.jsonl")
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        courier = Courier(hub)
+        courier = Courier(hub, recording)
         app.include_router(control_router(hub, courier, log))
         _mount_api(app, hub)
         delivering = asyncio.create_task(courier.run())
@@ -40,7 +41,8 @@ def build_app(hub: Hub, hang_up: Callable[[Scope], None]) -> ASGIApp:
     app.router.redirect_slashes = False
     app.add_exception_handler(ApiError, api_error_answer)
     app.add_exception_handler(HTTPException, _http_error)
-    return Gateway(app, hub, log, hang_up)
+    gateway = Gateway(app, hub, log, hang_up)
+    return gateway if recording is None else Recorder(gateway, recording)
 
 
 def _mount_api(app: FastAPI, hub: Hub) -> None:

@@ -1,6 +1,7 @@
 """Webhooks, second half: sends what is owed, as GitHub does it: signed, ten seconds, once."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -12,6 +13,7 @@ import httpx
 
 from bot.localhub.clock import iso
 from bot.localhub.hub import Hub
+from bot.localhub.recording import Recording
 from bot.localhub.records import App, Delivery
 
 TIMEOUT_SECONDS = 10.0
@@ -23,8 +25,9 @@ class Courier:
     """Delivers in the background. A delivery stays pending until an attempt is recorded, so that one which a
     killed hub never made, or never saw the end of, is made after the next start."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, recording: Recording | None = None) -> None:
         self._hub = hub
+        self._recording = recording
         self._woken = asyncio.Event()
         self._in_flight: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -43,11 +46,13 @@ class Courier:
         try:
             while True:
                 self._woken.clear()
-                wait = await self._start_due()
                 try:
+                    wait = await self._start_due()
+                except Exception:
+                    _log.exception("deliveries")
+                    wait = 1.0
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), wait)
-                except TimeoutError:
-                    pass
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -100,7 +105,8 @@ class Courier:
 
     def _held(self) -> list[str]:
         with self._hub.store.transaction():
-            return [row["guid"] for row in self._hub.store.rows("SELECT guid FROM deliveries WHERE state = 'held' ORDER BY seq")]
+            rows = self._hub.store.rows("SELECT guid FROM deliveries WHERE state = 'held' ORDER BY seq")
+            return [row["guid"] for row in rows]
 
     def _mark_pending(self, guids: list[str]) -> None:
         with self._hub.store.transaction():
@@ -117,9 +123,12 @@ class Courier:
             delivery, app = await asyncio.to_thread(self._load, guid)
             started = time.monotonic()
             status, error = 0, None
+            shown = headers(delivery, app)
+            if self._recording is not None:
+                self._recording.delivery(shown, delivery.payload)
             try:
                 answer = await self._client.post(
-                    app.webhook_url or "", content=delivery.payload.encode(), headers=headers(delivery, app)
+                    app.webhook_url or "", content=delivery.payload.encode(), headers=shown
                 )
                 status = answer.status_code
             except httpx.HTTPError as problem:

@@ -5,6 +5,7 @@ import fcntl
 import ipaddress
 import logging
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from bot.localhub.app import build_app
 from bot.localhub.git_http import recover_pushes
 from bot.localhub.hub import Hub
+from bot.localhub.recording import Recording
 
 _transports: dict[tuple[str, int], asyncio.Transport] = {}
 
@@ -54,10 +56,15 @@ class _Server(uvicorn.Server):
             new = target.with_suffix(".new")
             new.write_text(self._hub.base_url + "\n")
             os.replace(new, target)
-            print(self._hub.base_url, file=sys.stderr, flush=True)
+            _say(self._hub.base_url)
 
 
-def serve(directory: Path, port: int, bind: str) -> None:
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def serve(directory: Path, port: int, bind: str, record: Path | None) -> None:
     """Serve until a signal; exits with a message when another process serves this directory, or the port is
     taken."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,7 +80,7 @@ def serve(directory: Path, port: int, bind: str) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     address = ipaddress.ip_address(bind)
     if not address.is_loopback:
-        print(f"localhub: a development tool, now open to whoever reaches {bind}", file=sys.stderr)
+        _say(f"localhub: a development tool, now open to whoever reaches {bind}")
     listening = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -88,15 +95,18 @@ def serve(directory: Path, port: int, bind: str) -> None:
         hub.finish_ref_updates()
     recover_pushes(hub)
     config = uvicorn.Config(
-        build_app(hub, _hang_up),
+        build_app(hub, _hang_up, Recording(record) if record else None),
         http=cast(Any, _Protocol),
         log_config=None,
         access_log=False,
         lifespan="on",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
     )
+    # uvicorn stops in order, and then sends itself the signal once more: to end is all that is left to do.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     try:
         _Server(config, hub).run(sockets=[listening])
     except KeyboardInterrupt:
