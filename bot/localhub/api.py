@@ -113,6 +113,8 @@ Handler = Callable[[Call], Any]
 
 @dataclass(frozen=True)
 class Route:
+    """Where a function is served; see `Routes.add`."""
+
     method: str
     path: str
     handler: Handler
@@ -149,7 +151,10 @@ def mount(app: Starlette, hub: Hub, routes: Routes, prefix: str = PREFIX) -> Non
 def _endpoint(hub: Hub, route: Route) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         raw = await request.body()
-        return await run_in_threadpool(_perform, hub, route, request, raw)
+        if not route.moves_refs:
+            return await run_in_threadpool(_perform, hub, route, request, raw)
+        async with hub.ref_lock(request.path_params["owner"], request.path_params["repo"]):
+            return await run_in_threadpool(_perform, hub, route, request, raw)
 
     return endpoint
 
@@ -169,14 +174,11 @@ def _perform(hub: Hub, route: Route, request: Request, raw: bytes) -> Response:
         raw=raw,
     )
     try:
-        if route.moves_refs:
-            with hub.store.transaction():
-                repo = hub.repo_named(call.parameters["owner"], call.parameters["repo"])
-            with hub.ref_lock(repo):
-                return _transact(hub, route, call)
         return _transact(hub, route, call)
     except ApiError as problem:
         return json_response(problem.body(), problem.status, problem.headers)
+    except UnicodeEncodeError:  # half a surrogate pair is JSON, but no text
+        return json_response({"message": "Problems parsing JSON"}, 400)
     except Exception:
         _log.exception("%s %s", call.method, call.path)
         return json_response({"message": "Server Error"}, 500)
@@ -203,6 +205,4 @@ def _transact(hub: Hub, route: Route, call: Call) -> Response:
 
 def json_response(content: Any, status: int, headers: dict[str, str] | None = None) -> Response:
     """A JSON answer outside a route."""
-    return Response(
-        json.dumps(content).encode(), status, headers, media_type="application/json; charset=utf-8"
-    )
+    return Response(json.dumps(content).encode(), status, headers, media_type="application/json; charset=utf-8")

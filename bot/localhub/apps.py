@@ -100,9 +100,7 @@ def _install(hub: Hub, app_id: int, repositories: Sequence[Repo]) -> list[Instal
         )
         if found is None:
             found = hub.store.new_id()
-            hub.store.insert(
-                "installations", id=found, app_id=app_id, account_id=repo.owner_id, created_at=iso()
-            )
+            hub.store.insert("installations", id=found, app_id=app_id, account_id=repo.owner_id, created_at=iso())
         hub.store.insert("installation_repositories", installation_id=found, repo_id=repo.id)
     return installations(hub, app_id)
 
@@ -131,7 +129,7 @@ def issue_token(
     """A token for an hour, no stronger than the App: the token, when it expires, what it may do."""
     app = hub.app(installation.app_id)
     granted: dict[str, str] = json.loads(app.permissions)
-    if permissions is None:
+    if not permissions:  # an empty object asks for everything, as no object does
         allowed = granted
     else:
         for name, level in permissions.items():

@@ -25,6 +25,8 @@ class _Wanted(BaseModel):
 
 
 class NewUser(_Wanted):
+    """A person; a token is made up unless one is given."""
+
     login: str = Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$")
     name: str | None = None
     token: str | None = None
@@ -43,11 +45,15 @@ class NewRepository(_Wanted):
 
 
 class NewCollaborator(_Wanted):
+    """A person's role on a repository; `none` takes it away."""
+
     login: str
     role_name: Literal["none", "read", "triage", "write", "maintain", "admin"]
 
 
 class NewApp(_Wanted):
+    """An App, its public key (PEM) and where it is installed (`owner/name`)."""
+
     app_id: int
     slug: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38})$")
     name: str
@@ -60,6 +66,8 @@ class NewApp(_Wanted):
 
 
 class Release(_Wanted):
+    """In which order to send what is held."""
+
     order: Literal["fifo", "reverse", "shuffle"] = "fifo"
     seed: int | None = None
 

@@ -5,6 +5,7 @@ import asyncio
 import json
 import re
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ class Gateway:
         self._hang_up = hang_up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
         kind = kind_of(scope["path"]) if scope["type"] == "http" else None
         if kind is None:
             await self._app(scope, receive, send)
@@ -82,9 +84,7 @@ class Gateway:
 class _Exchange:
     """One request on its way through."""
 
-    def __init__(
-        self, hub: Hub, log: RequestLog, hang_up: Callable[[Scope], None], scope: Scope, kind: str
-    ) -> None:
+    def __init__(self, hub: Hub, log: RequestLog, hang_up: Callable[[Scope], None], scope: Scope, kind: str) -> None:
         self._hub = hub
         self._log = log
         self._hang_up = hang_up
@@ -135,9 +135,7 @@ class _Exchange:
                 self._caller = identify(self._hub, authorization)
             except ApiError as problem:
                 refusal = problem
-            self._fault = take_fault(
-                self._hub.store, self._scope["method"], self._scope["path"], self._caller.kind
-            )
+            self._fault = take_fault(self._hub.store, self._scope["method"], self._scope["path"], self._caller.kind)
         return refusal
 
     async def _strike(self, fault: Fault, receive: Receive, send: Send) -> None:
@@ -158,9 +156,26 @@ class _Exchange:
         async def logged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._write(message["status"])
+                if self._kind != "git":
+                    message = {**message, "headers": [*message["headers"], *self._limit_headers(message["status"])]}
             await send(message)
 
         return logged
+
+    def _limit_headers(self, status: int) -> list[tuple[bytes, bytes]]:
+        """What GitHub says about limits in every answer; asking for them, or hearing nothing new, is free."""
+        allowances, login = self._hub.allowances, self._caller.login
+        free = status == 304 or self._scope["path"].endswith("/rate_limit")
+        shown = allowances.show(login) if free else allowances.use(login)
+        named = {f"x-ratelimit-{name}": str(value) for name, value in shown.items()}
+        named |= {
+            "x-ratelimit-resource": "graphql" if self._kind == "graphql" else "core",
+            "x-github-request-id": uuid.uuid4().hex,
+        }
+        # What a fault says about limits stands.
+        said = self._fault.headers if self._fault is not None and self._fault.kind == "status" else {}
+        taken = {name.lower() for name in said}
+        return [(name.encode(), value.encode()) for name, value in named.items() if name not in taken]
 
     def _write(self, status: int) -> None:
         """Status 0: the connection was dropped without an answer."""

@@ -26,6 +26,8 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
+    """A commit object, its message without the last newline."""
+
     sha: str
     tree: str
     parents: tuple[str, ...]

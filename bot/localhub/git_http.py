@@ -4,7 +4,6 @@ import asyncio
 import re
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def _admit(hub: Hub, caller: Caller, names: dict[str, str], is_push: bool) -> Re
 
 async def _push(hub: Hub, repo: Repo, by: Actor, request: Request) -> Response:
     """Receive a push, let it take effect, and only then say so."""
-    async with _held(hub, repo):
+    async with hub.ref_lock(repo.owner, repo.name):
         await run_in_threadpool(_note_pusher, hub, repo, by)
         backend = _Backend(hub, repo, request, Caller("person", by.user))
         try:
@@ -86,16 +85,6 @@ async def _push(hub: Hub, repo: Repo, by: Actor, request: Request) -> Response:
         finally:
             # Also when the client went away: what git took in has happened.
             await asyncio.shield(run_in_threadpool(_take_effect, hub, repo, by))
-
-
-@asynccontextmanager
-async def _held(hub: Hub, repo: Repo) -> AsyncIterator[None]:
-    lock = hub.ref_lock(repo)
-    await asyncio.to_thread(lock.acquire)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _note_pusher(hub: Hub, repo: Repo, by: Actor) -> None:

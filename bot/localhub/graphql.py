@@ -28,6 +28,7 @@ class _Refused(Exception):
 
 @routes.add("POST", "/graphql")
 def graphql(call: Call) -> object:
+    """GitHub's GraphQL endpoint: 200 with `errors` for what is refused."""
     body = call.body()
     if call.caller.kind == "anonymous":
         raise ApiError(401, "This endpoint requires you to be authenticated.")

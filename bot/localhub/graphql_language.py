@@ -26,6 +26,8 @@ class Field:
 
 @dataclass
 class Operation:
+    """A query or a mutation and what it asks for."""
+
     kind: str
     selection: list[Field]
 

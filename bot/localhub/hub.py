@@ -1,6 +1,6 @@
 """The hub: its database, its repositories on disk, and what every operation shares."""
 
-import threading
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from bot.localhub.clock import iso
 from bot.localhub.errors import not_found
 from bot.localhub.git import ZERO, Git, GitError
+from bot.localhub.limits import Allowances
 from bot.localhub.records import App, Installation, Repo, User
 from bot.localhub.store import Store
 
@@ -24,18 +25,19 @@ class Hub:
         self.directory = directory
         self.store = Store(directory / "hub.db")
         self.base_url = "http://127.0.0.1"
+        self.allowances = Allowances()
         self.wake_courier: Callable[[], None] = lambda: None
-        self._ref_locks: dict[int, threading.Lock] = {}
+        self._ref_locks: dict[str, asyncio.Lock] = {}
         self._memory: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 
     def git(self, repo: Repo) -> Git:
         """The bare repository behind `repo`."""
         return Git(self.directory / "repos" / repo.owner / f"{repo.name}.git")
 
-    def ref_lock(self, repo: Repo) -> threading.Lock:
+    def ref_lock(self, owner: str, name: str) -> asyncio.Lock:
         """Held while a repository's refs change, by a push or by the API. Take it before a transaction, never
         inside one: a push that waits for the database holds it."""
-        return self._ref_locks.setdefault(repo.id, threading.Lock())
+        return self._ref_locks.setdefault(f"{owner}/{name}".lower(), asyncio.Lock())
 
     def remember(self, key: tuple[object, ...], find: Callable[[], Found]) -> Found:
         """What `find` answers, asked once a key: for facts about commits, which never change."""
@@ -86,9 +88,7 @@ class Hub:
 
     def head(self, repo: Repo, branch: str) -> str | None:
         """The commit that a branch is at, None when there is no such branch."""
-        sha = self.store.value(
-            "SELECT sha FROM refs WHERE repo_id = ? AND name = ?", repo.id, f"refs/heads/{branch}"
-        )
+        sha = self.store.value("SELECT sha FROM refs WHERE repo_id = ? AND name = ?", repo.id, f"refs/heads/{branch}")
         return None if sha is None else str(sha)
 
     def move_ref(self, repo: Repo, name: str, old: str, new: str) -> None:

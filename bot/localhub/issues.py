@@ -6,7 +6,7 @@ from bot.localhub.clock import iso
 from bot.localhub.errors import invalid, refuse_long
 from bot.localhub.hub import Hub
 from bot.localhub.issue_events import note, touch
-from bot.localhub.labels import add_labels
+from bot.localhub.labels import announce_label, attach_labels
 from bot.localhub.records import Actor, Comment, Issue, Reaction, Repo
 from bot.localhub.shapes.issues import CONTENTS, comment_json, issue_json
 from bot.localhub.threads import again, emit_thread
@@ -55,8 +55,10 @@ def new_thread(hub: Hub, repo: Repo, title: str, body: str | None, by: Actor, is
 def open_issue(hub: Hub, repo: Repo, title: str, body: str | None, labels: list[str], by: Actor) -> Issue:
     """Open an issue: `issues.opened`, and `issues.labeled` for each label."""
     issue = new_thread(hub, repo, title, body, by, is_pull=False)
+    attached = attach_labels(hub, repo, issue, labels, by)
     emit_thread(hub, repo, issue, "opened", by)
-    add_labels(hub, repo, issue, labels, by)
+    for label in attached:
+        announce_label(hub, repo, issue, "labeled", label, by)
     return again(hub, issue)
 
 

@@ -71,8 +71,15 @@ def set_labels(hub: Hub, repo: Repo, issue: Issue, names: list[str], by: Actor) 
 
 
 def add_labels(hub: Hub, repo: Repo, issue: Issue, names: list[str], by: Actor) -> None:
-    """Put labels on an issue, made on the way when the repository does not know them; those on it stay as
-    they are and cause no event."""
+    """Put labels on an issue: `labeled` for each that was not there."""
+    for label in attach_labels(hub, repo, issue, names, by):
+        announce_label(hub, repo, issue, "labeled", label, by)
+
+
+def attach_labels(hub: Hub, repo: Repo, issue: Issue, names: list[str], by: Actor) -> list[Label]:
+    """Put labels on an issue, made on the way when the repository does not know them, and announce nothing;
+    answers those that were not there."""
+    added = []
     present = {label.name.lower() for label in _labels(hub, issue)}
     for name in names:
         if name.lower() in present:
@@ -80,7 +87,9 @@ def add_labels(hub: Hub, repo: Repo, issue: Issue, names: list[str], by: Actor) 
         present.add(name.lower())
         label = find_label(hub, repo, name) or create_label(hub, repo, name, None, None)
         hub.store.insert("issue_labels", issue_id=issue.id, label_id=label.id, born=time.time())
-        _changed(hub, repo, issue, "labeled", label, by)
+        _note(hub, issue, "labeled", label, by)
+        added.append(label)
+    return added
 
 
 def remove_label(hub: Hub, repo: Repo, issue: Issue, name: str, by: Actor) -> None:
@@ -89,7 +98,8 @@ def remove_label(hub: Hub, repo: Repo, issue: Issue, name: str, by: Actor) -> No
     if label is None:
         raise not_found("Label does not exist")
     hub.store.run("DELETE FROM issue_labels WHERE issue_id = ? AND label_id = ?", issue.id, label.id)
-    _changed(hub, repo, issue, "unlabeled", label, by)
+    _note(hub, issue, "unlabeled", label, by)
+    announce_label(hub, repo, issue, "unlabeled", label, by)
 
 
 def _labels(hub: Hub, issue: Issue) -> list[Label]:
@@ -100,8 +110,11 @@ def _labels(hub: Hub, issue: Issue) -> list[Label]:
     )
 
 
-def _changed(hub: Hub, repo: Repo, issue: Issue, event: str, label: Label, by: Actor) -> None:
+def _note(hub: Hub, issue: Issue, event: str, label: Label, by: Actor) -> None:
     note(hub, issue, event, by, {"label": {"name": label.name, "color": label.color}})
     touch(hub, issue)
-    emit_thread(hub, repo, issue, event, by, lambda view: {"label": label_json(view, repo, label)})
 
+
+def announce_label(hub: Hub, repo: Repo, issue: Issue, event: str, label: Label, by: Actor) -> None:
+    """Send `issues.labeled` or `unlabeled`."""
+    emit_thread(hub, repo, issue, event, by, lambda view: {"label": label_json(view, repo, label)})

@@ -21,6 +21,7 @@ class Role(IntEnum):
 
     @property
     def role_name(self) -> str:
+        """The exact word: read, triage, write, maintain, admin; none."""
         return self.name.lower()
 
     @property
@@ -78,9 +79,7 @@ def role_of(hub: Hub, repo: Repo, user: User | None) -> Role:
     least = Role.NONE if repo.private else Role.READ
     if user is None or user.type != "User":
         return least
-    name = hub.store.value(
-        "SELECT role FROM collaborators WHERE repo_id = ? AND user_id = ?", repo.id, user.id
-    )
+    name = hub.store.value("SELECT role FROM collaborators WHERE repo_id = ? AND user_id = ?", repo.id, user.id)
     return least if name is None else max(least, Role[str(name).upper()])
 
 

@@ -11,6 +11,7 @@ from bot.localhub.shapes.people import user_json
 from bot.localhub.shapes.pulls import requested_reviewers
 from bot.localhub.threads import again, emit_thread, pull_of
 
+
 def open_pull(
     hub: Hub, repo: Repo, title: str, body: str | None, head: str, base: str, draft: bool, by: Actor
 ) -> Issue:
@@ -128,9 +129,7 @@ def withdraw_reviewers(hub: Hub, repo: Repo, issue: Issue, reviewers: list[User]
     present = {user.id for user in requested_reviewers(hub, issue)}
     for reviewer in reviewers:
         if reviewer.id in present:
-            hub.store.run(
-                "DELETE FROM review_requests WHERE issue_id = ? AND user_id = ?", issue.id, reviewer.id
-            )
+            hub.store.run("DELETE FROM review_requests WHERE issue_id = ? AND user_id = ?", issue.id, reviewer.id)
             _note_request(hub, repo, issue, "review_request_removed", reviewer, by)
 
 

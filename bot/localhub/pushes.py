@@ -19,10 +19,7 @@ _MOST_COMMITS = 20
 def record_push(hub: Hub, repo: Repo, by: Actor) -> None:
     """Find out what a push changed, by comparing git with what is known, and let it take effect.
     The caller holds the repository's `ref_lock`; inside a transaction."""
-    known = {
-        row["name"]: row["sha"]
-        for row in hub.store.rows("SELECT name, sha FROM refs WHERE repo_id = ?", repo.id)
-    }
+    known = {row["name"]: row["sha"] for row in hub.store.rows("SELECT name, sha FROM refs WHERE repo_id = ?", repo.id)}
     actual = hub.git(repo).refs("refs/heads", "refs/tags")
     for name in sorted(known.keys() | actual.keys()):
         old, new = known.get(name, ZERO), actual.get(name, ZERO)
@@ -92,9 +89,7 @@ def _push_json(view: View, repo: Repo, name: str, old: str, new: str, pusher: Us
 def _push_commit_json(view: View, repo: Repo, commit: Commit) -> Json:
     git = view.hub.git(repo)
     before = commit.parents[0] if commit.parents else EMPTY_TREE
-    files = view.hub.remember(
-        ("commit files", repo.id, commit.sha), lambda: changed_files(git, before, commit.sha)
-    )
+    files = view.hub.remember(("commit files", repo.id, commit.sha), lambda: changed_files(git, before, commit.sha))
     people: Json = {}
     for role, who in (("author", commit.author), ("committer", commit.committer)):
         account = account_of(view, who)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """A person, or the bot account of an App (`app_id`)."""
+
     id: int
     login: str
     name: str | None
@@ -24,6 +26,8 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Repo:
+    """A repository; `next_number` is that of its next issue or pull request."""
+
     id: int
     owner_id: int
     owner: str
@@ -38,11 +42,14 @@ class Repo:
 
     @property
     def full_name(self) -> str:
+        """`owner/name`."""
         return f"{self.owner}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class App:
+    """A GitHub App; `permissions` and `events` are JSON."""
+
     id: int
     slug: str
     name: str
@@ -59,6 +66,8 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
+    """An App on one account."""
+
     id: int
     app_id: int
     account_id: int
@@ -67,6 +76,8 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Label:
+    """A repository's label."""
+
     id: int
     repo_id: int
     name: str
@@ -115,6 +126,8 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
+    """A comment on an issue or on a pull request's conversation."""
+
     id: int
     repo_id: int
     issue_id: int
@@ -128,6 +141,8 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
+    """A reaction; `subject` is issue or comment."""
+
     id: int
     subject: str
     subject_id: int
@@ -155,6 +170,8 @@ class IssueEvent:
 
 @dataclass(frozen=True, slots=True)
 class Review:
+    """A review; PENDING until `submitted_at`."""
+
     id: int
     issue_id: int
     author_id: int
@@ -167,6 +184,8 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class CheckSuite:
+    """All check runs of one App on one commit."""
+
     id: int
     repo_id: int
     app_id: int
@@ -178,6 +197,8 @@ class CheckSuite:
 
 @dataclass(frozen=True, slots=True)
 class CheckRun:
+    """A check run; `annotations` is a JSON array."""
+
     id: int
     repo_id: int
     suite_id: int
@@ -199,6 +220,8 @@ class CheckRun:
 
 @dataclass(frozen=True, slots=True)
 class Status:
+    """A commit status, the older form of a check."""
+
     id: int
     repo_id: int
     sha: str

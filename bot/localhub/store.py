@@ -94,9 +94,7 @@ class Store:
         """Change columns of the row with the id `key` (`issue_id` for pulls)."""
         names = ", ".join(f"{name} = ?" for name in columns)
         key_column = "issue_id" if table == "pulls" else "id"
-        self._connection.execute(
-            f"UPDATE {table} SET {names} WHERE {key_column} = ?", (*columns.values(), key)
-        )
+        self._connection.execute(f"UPDATE {table} SET {names} WHERE {key_column} = ?", (*columns.values(), key))
 
     def close(self) -> None:
         """Close the database; nothing may be asked of it afterwards."""

@@ -17,6 +17,7 @@ class View:
 
     @property
     def api(self) -> str:
+        """Where the REST API begins."""
         return f"{self.base}/api/v3"
 
     def repo_api(self, repo: Repo) -> str:

@@ -32,6 +32,7 @@ def _installation(call: Call) -> Installation:
 
 @routes.get("/app")
 def get_app(call: Call) -> object:
+    """GitHub's `apps/get-authenticated`."""
     app = _app(call)
     count = len(apps.installations(call.hub, app.id))
     return app_json(call.view, app) | {"installations_count": count}
@@ -39,16 +40,19 @@ def get_app(call: Call) -> object:
 
 @routes.get("/app/installations")
 def list_installations(call: Call) -> object:
+    """GitHub's `apps/list-installations`."""
     return call.page(apps.installations(call.hub, _app(call).id), lambda one: installation_json(call.view, one))
 
 
 @routes.get("/app/installations/{installation_id:int}")
 def get_installation(call: Call) -> object:
+    """GitHub's `apps/get-installation`."""
     return installation_json(call.view, _installation(call))
 
 
 @routes.add("POST", "/app/installations/{installation_id:int}/access_tokens", 201)
 def create_token(call: Call) -> object:
+    """GitHub's `apps/create-installation-access-token`."""
     installation, body = _installation(call), call.body()
     covered = apps.repositories_of(call.hub, installation)
     chosen: list[Repo] | None = None
@@ -59,7 +63,10 @@ def create_token(call: Call) -> object:
         if len(chosen) < max(len(wanted), len(ids)) or not chosen:
             message = "There is at least one repository that does not exist or is not accessible"
             raise ApiError(422, f"{message} to the parent installation.")
-    token, expires, allowed = apps.issue_token(call.hub, installation, body.get("permissions"), chosen)
+    permissions = body.get("permissions")
+    if permissions is not None and not isinstance(permissions, dict):
+        raise ApiError(422, "Invalid request.\n\nFor 'properties/permissions', not an object.")
+    token, expires, allowed = apps.issue_token(call.hub, installation, permissions, chosen)
     answer: dict[str, Any] = {
         "token": token,
         "expires_at": iso(expires),
@@ -73,6 +80,7 @@ def create_token(call: Call) -> object:
 
 @routes.get("/repos/{owner}/{repo}/installation")
 def get_repository_installation(call: Call) -> object:
+    """GitHub's `apps/get-repo-installation`."""
     app = _app(call)
     repo = call.hub.repo_named(call.parameters["owner"], call.parameters["repo"])
     for installation in call.hub.installations_on(repo):
@@ -83,13 +91,10 @@ def get_repository_installation(call: Call) -> object:
 
 @routes.get("/installation/repositories")
 def list_installation_repositories(call: Call) -> object:
+    """GitHub's `apps/list-repos-accessible-to-installation`."""
     caller = call.caller
     if caller.kind != "installation" or caller.installation is None:
         raise ApiError(403, "You must authenticate with an installation access token in order to list repositories.")
-    covered = [
-        repo
-        for repo in apps.repositories_of(call.hub, caller.installation)
-        if repo.id in caller.repository_ids
-    ]
+    covered = [repo for repo in apps.repositories_of(call.hub, caller.installation) if repo.id in caller.repository_ids]
     shown = call.page(covered, lambda repo: full_repo_json(call.view, repo, caller.user))
     return {"total_count": len(covered), "repository_selection": "selected", "repositories": shown}

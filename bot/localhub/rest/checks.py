@@ -38,6 +38,7 @@ def _commit(call: Call, repo: Repo) -> str:
 
 @routes.add("POST", "/repos/{owner}/{repo}/check-runs", 201)
 def create_check_run(call: Call) -> object:
+    """GitHub's `checks/create`."""
     repo, app_id = call.repo(), _app_id(call)
     call.repo(Role.ADMIN, "checks", "write")
     run = checks.create_check_run(call.hub, repo, app_id, call.body(), call.actor)
@@ -46,12 +47,14 @@ def create_check_run(call: Call) -> object:
 
 @routes.get(RUN)
 def get_check_run(call: Call) -> object:
+    """GitHub's `checks/get`."""
     repo = call.repo(resource="checks")
     return check_run_json(call.view, repo, _find(call, repo))
 
 
 @routes.add("PATCH", RUN)
 def update_check_run(call: Call) -> object:
+    """GitHub's `checks/update`."""
     repo, app_id = call.repo(), _app_id(call)
     call.repo(Role.ADMIN, "checks", "write")
     run = _find(call, repo)
@@ -63,6 +66,7 @@ def update_check_run(call: Call) -> object:
 
 @routes.get(f"{RUN}/annotations")
 def list_annotations(call: Call) -> object:
+    """GitHub's `checks/list-annotations`."""
     repo = call.repo(resource="checks")
     run = _find(call, repo)
     blob = f"{call.view.repo_page(repo)}/blob/{run.head_sha}/"
@@ -77,6 +81,7 @@ def list_annotations(call: Call) -> object:
 
 @routes.get("/repos/{owner}/{repo}/commits/{ref:path}/check-runs")
 def list_check_runs(call: Call) -> object:
+    """GitHub's `checks/list-for-ref`."""
     repo, query = call.repo(resource="checks"), call.query
     latest = query.get("filter", "latest") != "all"
     runs = [
@@ -92,6 +97,7 @@ def list_check_runs(call: Call) -> object:
 
 @routes.get("/repos/{owner}/{repo}/commits/{ref:path}/status")
 def get_combined_status(call: Call) -> object:
+    """GitHub's `repos/get-combined-status-for-ref`."""
     repo = call.repo(resource="statuses")
     sha = _commit(call, repo)
     return combined_status_json(call.view, repo, sha, checks.statuses_at(call.hub, repo, sha, latest=True))
@@ -99,6 +105,7 @@ def get_combined_status(call: Call) -> object:
 
 @routes.get("/repos/{owner}/{repo}/commits/{ref:path}/statuses")
 def list_statuses(call: Call) -> object:
+    """GitHub's `repos/list-commit-statuses-for-ref`."""
     repo = call.repo(resource="statuses")
     found = checks.statuses_at(call.hub, repo, _commit(call, repo), latest=False)
     return call.page(found, lambda status: status_json(call.view, repo, status))
@@ -106,6 +113,7 @@ def list_statuses(call: Call) -> object:
 
 @routes.add("POST", "/repos/{owner}/{repo}/statuses/{sha}", 201)
 def create_status(call: Call) -> object:
+    """GitHub's `repos/create-commit-status`."""
     repo = call.repo(Role.WRITE, "statuses", "write")
     status = checks.set_status(call.hub, repo, call.parameters["sha"], call.body(), call.actor)
     return status_json(call.view, repo, status)

@@ -36,6 +36,7 @@ def _issue_of(call: Call, comment: Comment) -> Issue:
 
 @routes.get("/repos/{owner}/{repo}/issues/comments")
 def list_all_comments(call: Call) -> object:
+    """GitHub's `issues/list-comments-for-repo`."""
     repo, since = call.repo(resource=WRITE), moment(call.query.get("since"))
     found = call.hub.store.all(
         Comment, "SELECT * FROM comments WHERE repo_id = ? AND born <= ? ORDER BY id", repo.id, call.until()
@@ -52,6 +53,7 @@ def list_all_comments(call: Call) -> object:
 
 @routes.get(COMMENT)
 def get_comment(call: Call) -> object:
+    """GitHub's `issues/get-comment`."""
     repo = call.repo(resource=WRITE)
     issue, comment = _find(call, repo)
     return comment_json(call.view, repo, issue, comment)
@@ -59,6 +61,7 @@ def get_comment(call: Call) -> object:
 
 @routes.add("PATCH", COMMENT)
 def edit_comment(call: Call) -> object:
+    """GitHub's `issues/update-comment`."""
     repo, by = call.repo(Role.READ, WRITE, "write"), call.actor
     issue, comment = _find(call, repo)
     if comment.author_id != by.user.id and not writes_to(call, repo, issue, Role.WRITE):
@@ -70,6 +73,7 @@ def edit_comment(call: Call) -> object:
 
 @routes.add("DELETE", COMMENT, 204)
 def delete_comment(call: Call) -> object:
+    """GitHub's `issues/delete-comment`."""
     repo, by = call.repo(Role.READ, WRITE, "write"), call.actor
     issue, comment = _find(call, repo)
     if comment.author_id != by.user.id and not writes_to(call, repo, issue, Role.WRITE):
@@ -80,6 +84,7 @@ def delete_comment(call: Call) -> object:
 
 @routes.get(f"{ISSUE}/comments")
 def list_comments(call: Call) -> object:
+    """GitHub's `issues/list-comments`."""
     repo, since = call.repo(resource=WRITE), moment(call.query.get("since"))
     issue = find_issue(call.hub, repo, call.number)
     found = call.hub.store.all(
@@ -94,6 +99,7 @@ def list_comments(call: Call) -> object:
 
 @routes.add("POST", f"{ISSUE}/comments", 201)
 def create_comment(call: Call) -> object:
+    """GitHub's `issues/create-comment`."""
     repo, by = call.repo(Role.READ, WRITE, "write"), call.actor
     issue = find_issue(call.hub, repo, call.number)
     comment = issues.comment(call.hub, repo, issue, text(call.body(), "body", "IssueComment"), by)

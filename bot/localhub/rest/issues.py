@@ -28,10 +28,9 @@ def writes_to(call: Call, repo: Repo, issue: Issue, role: Role) -> bool:
 
 @routes.get("/repos/{owner}/{repo}/issues")
 def list_issues(call: Call) -> object:
+    """GitHub's `issues/list-for-repo`."""
     repo, query = call.repo(resource="issues|pull_requests"), call.query
-    found = call.hub.store.all(
-        Issue, "SELECT * FROM issues WHERE repo_id = ? AND born <= ?", repo.id, call.until()
-    )
+    found = call.hub.store.all(Issue, "SELECT * FROM issues WHERE repo_id = ? AND born <= ?", repo.id, call.until())
     state, since = query.get("state", "open"), moment(query.get("since"))
     wanted = {name.strip().lower() for name in query.get("labels", "").split(",") if name.strip()}
     creator = query.get("creator")
@@ -58,6 +57,7 @@ def list_issues(call: Call) -> object:
 
 @routes.add("POST", "/repos/{owner}/{repo}/issues", 201)
 def create_issue(call: Call) -> object:
+    """GitHub's `issues/create`."""
     repo, body = call.repo(Role.READ, "issues", "write"), call.body()
     wanted = names(body.get("labels") or [])
     # As on GitHub: labels from somebody who may not label are dropped without a word.
@@ -70,12 +70,14 @@ def create_issue(call: Call) -> object:
 
 @routes.get(ISSUE)
 def get_issue(call: Call) -> object:
+    """GitHub's `issues/get`."""
     repo = call.repo(resource=WRITE)
     return issue_json(call.view, repo, find_issue(call.hub, repo, call.number))
 
 
 @routes.add("PATCH", ISSUE)
 def edit_issue(call: Call) -> object:
+    """GitHub's `issues/update`."""
     repo, body, by = call.repo(Role.READ, WRITE, "write"), call.body(), call.actor
     issue = find_issue(call.hub, repo, call.number)
     own = issue.author_id == by.user.id
@@ -113,6 +115,7 @@ def _show_labels(call: Call, repo: Repo, issue: Issue) -> list[object]:
 
 @routes.get(f"{ISSUE}/labels")
 def list_issue_labels(call: Call) -> object:
+    """GitHub's `issues/list-labels-on-issue`."""
     repo = call.repo(resource=WRITE)
     issue = find_issue(call.hub, repo, call.number)
     return call.page(labels_of(call.view, issue, call.until()), lambda label: label_json(call.view, repo, label))
@@ -126,6 +129,7 @@ def _wanted_labels(call: Call) -> list[str]:
 
 @routes.add("POST", f"{ISSUE}/labels")
 def add_issue_labels(call: Call) -> object:
+    """GitHub's `issues/add-labels`."""
     repo, issue = _labelled(call)
     labels.add_labels(call.hub, repo, issue, _wanted_labels(call), call.actor)
     return _show_labels(call, repo, issue)
@@ -133,6 +137,7 @@ def add_issue_labels(call: Call) -> object:
 
 @routes.add("PUT", f"{ISSUE}/labels")
 def set_issue_labels(call: Call) -> object:
+    """GitHub's `issues/set-labels`."""
     repo, issue = _labelled(call)
     labels.set_labels(call.hub, repo, issue, _wanted_labels(call), call.actor)
     return _show_labels(call, repo, issue)
@@ -140,6 +145,7 @@ def set_issue_labels(call: Call) -> object:
 
 @routes.add("DELETE", f"{ISSUE}/labels", 204)
 def clear_issue_labels(call: Call) -> object:
+    """GitHub's `issues/remove-all-labels`."""
     repo, issue = _labelled(call)
     labels.set_labels(call.hub, repo, issue, [], call.actor)
     return None
@@ -147,6 +153,7 @@ def clear_issue_labels(call: Call) -> object:
 
 @routes.add("DELETE", f"{ISSUE}/labels/{{name:path}}")
 def remove_issue_label(call: Call) -> object:
+    """GitHub's `issues/remove-label`."""
     repo, issue = _labelled(call)
     labels.remove_label(call.hub, repo, issue, call.parameters["name"], call.actor)
     return _show_labels(call, repo, issue)
@@ -154,6 +161,7 @@ def remove_issue_label(call: Call) -> object:
 
 @routes.get("/repos/{owner}/{repo}/labels")
 def list_labels(call: Call) -> object:
+    """GitHub's `issues/list-labels-for-repo`."""
     repo = call.repo(resource=WRITE)
     found = call.hub.store.all(
         Label, "SELECT * FROM labels WHERE repo_id = ? AND born <= ? ORDER BY name", repo.id, call.until()
@@ -163,6 +171,7 @@ def list_labels(call: Call) -> object:
 
 @routes.add("POST", "/repos/{owner}/{repo}/labels", 201)
 def create_label(call: Call) -> object:
+    """GitHub's `issues/create-label`."""
     repo, body = call.repo(Role.WRITE, WRITE, "write"), call.body()
     color, description = optional_text(body, "color"), optional_text(body, "description")
     label = labels.create_label(call.hub, repo, text(body, "name", "Label"), color, description)
@@ -171,6 +180,7 @@ def create_label(call: Call) -> object:
 
 @routes.get("/repos/{owner}/{repo}/labels/{name:path}")
 def get_label(call: Call) -> object:
+    """GitHub's `issues/get-label`."""
     repo = call.repo(resource=WRITE)
     label = labels.find_label(call.hub, repo, call.parameters["name"])
     if label is None:
@@ -189,6 +199,7 @@ def _events(call: Call, issue: Issue) -> list[IssueEvent]:
 
 @routes.get(f"{ISSUE}/events")
 def list_events(call: Call) -> object:
+    """GitHub's `issues/list-events`."""
     repo = call.repo(resource=WRITE)
     issue = find_issue(call.hub, repo, call.number)
     return call.page(_events(call, issue), lambda event: event_json(call.view, repo, event))
@@ -196,11 +207,10 @@ def list_events(call: Call) -> object:
 
 @routes.get(f"{ISSUE}/timeline")
 def list_timeline(call: Call) -> object:
+    """GitHub's `issues/list-events-for-timeline`."""
     repo, store = call.repo(resource=WRITE), call.hub.store
     issue = find_issue(call.hub, repo, call.number)
-    comments = store.all(
-        Comment, "SELECT * FROM comments WHERE issue_id = ? AND born <= ?", issue.id, call.until()
-    )
+    comments = store.all(Comment, "SELECT * FROM comments WHERE issue_id = ? AND born <= ?", issue.id, call.until())
     reviews = store.all(
         Review,
         "SELECT * FROM reviews WHERE issue_id = ? AND born <= ? AND state <> 'PENDING'",

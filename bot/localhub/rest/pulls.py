@@ -25,6 +25,7 @@ def _branch(repo: Repo, head: str) -> str | None:
 
 @routes.get("/repos/{owner}/{repo}/pulls")
 def list_pulls(call: Call) -> object:
+    """GitHub's `pulls/list`."""
     repo, query = call.repo(resource=RESOURCE), call.query
     found = call.hub.store.all(
         Issue, "SELECT * FROM issues WHERE repo_id = ? AND is_pull AND born <= ?", repo.id, call.until()
@@ -48,6 +49,7 @@ def list_pulls(call: Call) -> object:
 
 @routes.add("POST", "/repos/{owner}/{repo}/pulls", 201)
 def create_pull(call: Call) -> object:
+    """GitHub's `pulls/create`."""
     repo, body = call.repo(Role.WRITE, RESOURCE, "write"), call.body()
     head = _branch(repo, text(body, "head", "PullRequest"))
     if head is None:
@@ -67,6 +69,7 @@ def create_pull(call: Call) -> object:
 
 @routes.get(PULL)
 def get_pull(call: Call) -> object:
+    """GitHub's `pulls/get`."""
     repo = call.repo(resource=RESOURCE)
     return full_pull_json(call.view, repo, *find_pull(call.hub, repo, call.number))
 
@@ -80,6 +83,7 @@ def _own_or(call: Call, repo: Repo, issue: Issue, role: Role) -> None:
 
 @routes.add("PATCH", PULL)
 def edit_pull(call: Call) -> object:
+    """GitHub's `pulls/update`."""
     repo, body, by = call.repo(Role.READ, RESOURCE, "write"), call.body(), call.actor
     issue, _ = find_pull(call.hub, repo, call.number)
     _own_or(call, repo, issue, Role.WRITE)
@@ -99,6 +103,7 @@ def edit_pull(call: Call) -> object:
 
 @routes.get(f"{PULL}/merge")
 def is_merged(call: Call) -> object:
+    """GitHub's `pulls/check-if-merged`."""
     repo = call.repo(resource=RESOURCE)
     _, pull = find_pull(call.hub, repo, call.number)
     if pull.merged_at is None:
@@ -108,6 +113,7 @@ def is_merged(call: Call) -> object:
 
 @routes.add("PUT", f"{PULL}/merge", moves_refs=True)
 def merge_pull(call: Call) -> object:
+    """GitHub's `pulls/merge`."""
     repo, body = call.repo(Role.WRITE, "contents", "write"), call.body()
     issue, _ = find_pull(call.hub, repo, call.number)
     sha = merges.merge(
@@ -125,6 +131,7 @@ def merge_pull(call: Call) -> object:
 
 @routes.get(f"{PULL}/commits")
 def list_pull_commits(call: Call) -> object:
+    """GitHub's `pulls/list-commits`."""
     repo = call.repo(resource=RESOURCE)
     _, pull = find_pull(call.hub, repo, call.number)
     commits = call.hub.git(repo).commits("--reverse", f"{pull.base_sha}..{pull.head_sha}")
@@ -133,15 +140,15 @@ def list_pull_commits(call: Call) -> object:
 
 @routes.get(f"{PULL}/files")
 def list_pull_files(call: Call) -> object:
+    """GitHub's `pulls/list-files`."""
     repo = call.repo(resource=RESOURCE)
     _, pull = find_pull(call.hub, repo, call.number)
-    return call.page(
-        files_of(call.hub, repo, pull), lambda file: file_json(call.view, repo, pull.head_sha, file)
-    )
+    return call.page(files_of(call.hub, repo, pull), lambda file: file_json(call.view, repo, pull.head_sha, file))
 
 
 @routes.get(f"{PULL}/comments")
 def list_review_comments(call: Call) -> object:
+    """GitHub's `pulls/list-review-comments`."""
     repo = call.repo(resource=RESOURCE)
     find_pull(call.hub, repo, call.number)
     return call.page([], lambda nothing: nothing)
@@ -149,6 +156,7 @@ def list_review_comments(call: Call) -> object:
 
 @routes.get(f"{PULL}/requested_reviewers")
 def list_requested_reviewers(call: Call) -> object:
+    """GitHub's `pulls/list-requested-reviewers`."""
     repo = call.repo(resource=RESOURCE)
     issue, _ = find_pull(call.hub, repo, call.number)
     users = [user_json(call.view, user) for user in requested_reviewers(call.hub, issue)]
@@ -177,6 +185,7 @@ def _invited(call: Call, repo: Repo, user: User) -> bool:
 
 @routes.add("POST", f"{PULL}/requested_reviewers", 201)
 def request_reviewers(call: Call) -> object:
+    """GitHub's `pulls/request-reviewers`."""
     repo = call.repo(Role.READ, RESOURCE, "write")
     issue, pull = find_pull(call.hub, repo, call.number)
     _own_or(call, repo, issue, Role.TRIAGE)
@@ -186,6 +195,7 @@ def request_reviewers(call: Call) -> object:
 
 @routes.add("DELETE", f"{PULL}/requested_reviewers")
 def withdraw_reviewers(call: Call) -> object:
+    """GitHub's `pulls/remove-requested-reviewers`."""
     repo = call.repo(Role.READ, RESOURCE, "write")
     issue, pull = find_pull(call.hub, repo, call.number)
     _own_or(call, repo, issue, Role.TRIAGE)

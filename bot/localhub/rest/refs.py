@@ -21,6 +21,7 @@ def _sha(call: Call, repo: Repo, name: str) -> str | None:
 
 @routes.get(f"{REPO}/git/ref/{{ref:path}}")
 def get_ref(call: Call) -> object:
+    """GitHub's `git/get-ref`."""
     repo, name = call.repo(resource="contents"), f"refs/{call.parameters['ref']}"
     sha = _sha(call, repo, name)
     if sha is None:
@@ -28,9 +29,11 @@ def get_ref(call: Call) -> object:
     return ref_json(call.view, repo, name, sha)
 
 
+@routes.get(f"{REPO}/git/refs")
 @routes.get(f"{REPO}/git/matching-refs/{{ref:path}}")
 def list_matching_refs(call: Call) -> object:
-    repo, prefix = call.repo(resource="contents"), f"refs/{call.parameters['ref']}"
+    """GitHub's `git/list-matching-refs`."""
+    repo, prefix = call.repo(resource="contents"), f"refs/{call.parameters.get('ref', '')}"
     rows = call.hub.store.rows("SELECT name, sha FROM refs WHERE repo_id = ? ORDER BY name", repo.id)
     found = [row for row in rows if row["name"].startswith(prefix)]
     return call.page(found, lambda row: ref_json(call.view, repo, row["name"], row["sha"]))
@@ -38,6 +41,7 @@ def list_matching_refs(call: Call) -> object:
 
 @routes.add("POST", f"{REPO}/git/refs", 201, moves_refs=True)
 def create_ref(call: Call) -> object:
+    """GitHub's `git/create-ref`."""
     repo, body = call.repo(Role.WRITE, "contents", "write"), call.body()
     name, sha = text(body, "ref", "Reference"), text(body, "sha", "Reference")
     if not name.startswith(("refs/heads/", "refs/tags/")) or ".." in name or name.endswith("/"):
@@ -52,6 +56,7 @@ def create_ref(call: Call) -> object:
 
 @routes.add("PATCH", f"{REPO}/git/refs/{{ref:path}}", moves_refs=True)
 def update_ref(call: Call) -> object:
+    """GitHub's `git/update-ref`."""
     repo, body = call.repo(Role.WRITE, "contents", "write"), call.body()
     name, sha = f"refs/{call.parameters['ref']}", text(body, "sha", "Reference")
     old, git = _sha(call, repo, name), call.hub.git(repo)
@@ -68,6 +73,7 @@ def update_ref(call: Call) -> object:
 
 @routes.add("DELETE", f"{REPO}/git/refs/{{ref:path}}", 204, moves_refs=True)
 def delete_ref(call: Call) -> object:
+    """GitHub's `git/delete-ref`."""
     repo = call.repo(Role.WRITE, "contents", "write")
     name = f"refs/{call.parameters['ref']}"
     old = _sha(call, repo, name)

@@ -24,11 +24,13 @@ REPO = "/repos/{owner}/{repo}"
 
 @routes.get(REPO)
 def get_repo(call: Call) -> object:
+    """GitHub's `repos/get`."""
     return full_repo_json(call.view, call.repo(), call.caller.user)
 
 
 @routes.get("/user/repos")
 def list_my_repos(call: Call) -> object:
+    """GitHub's `repos/list-for-authenticated-user`."""
     user = call.actor.user
     repos = call.hub.store.all(Repo, "SELECT * FROM repositories ORDER BY owner, name")
     mine = [repo for repo in repos if role_of(call.hub, repo, user) > Role.READ]
@@ -37,6 +39,7 @@ def list_my_repos(call: Call) -> object:
 
 @routes.get(f"{REPO}/branches")
 def list_branches(call: Call) -> object:
+    """GitHub's `repos/list-branches`."""
     repo = call.repo(resource="contents")
     sql = "SELECT name, sha FROM refs WHERE repo_id = ? AND name LIKE 'refs/heads/%' ORDER BY name"
     rows = call.hub.store.rows(sql, repo.id)
@@ -45,6 +48,7 @@ def list_branches(call: Call) -> object:
 
 @routes.get(f"{REPO}/branches/{{branch:path}}")
 def get_branch(call: Call) -> object:
+    """GitHub's `repos/get-branch`."""
     repo, name = call.repo(resource="contents"), call.parameters["branch"]
     sha = call.hub.head(repo, name)
     if sha is None:
@@ -62,6 +66,7 @@ def _commit(call: Call, repo: Repo, ref: str, missing: ApiError) -> Commit:
 
 @routes.get(f"{REPO}/commits")
 def list_commits(call: Call) -> object:
+    """GitHub's `repos/list-commits`."""
     repo, query = call.repo(resource="contents"), call.query
     start = _commit(call, repo, query.get("sha") or repo.default_branch, not_found())
     options = [start.sha]
@@ -76,12 +81,14 @@ def list_commits(call: Call) -> object:
 
 @routes.get(f"{REPO}/git/commits/{{sha}}")
 def get_git_commit(call: Call) -> object:
+    """GitHub's `git/get-commit`."""
     repo = call.repo(resource="contents")
     return git_commit_json(call.view, repo, _commit(call, repo, call.parameters["sha"], not_found()))
 
 
 @routes.get(f"{REPO}/commits/{{ref:path}}")
 def get_commit(call: Call) -> object:
+    """GitHub's `repos/get-commit`."""
     repo, ref = call.repo(resource="contents"), call.parameters["ref"]
     commit = _commit(call, repo, ref, ApiError(422, f"No commit found for SHA: {ref}"))
     if "sha" in call.headers.get("accept", ""):
@@ -93,6 +100,7 @@ def get_commit(call: Call) -> object:
 
 @routes.get(f"{REPO}/compare/{{span:path}}")
 def compare(call: Call) -> object:
+    """GitHub's `repos/compare-commits-with-basehead`."""
     repo = call.repo(resource="contents")
     base_name, dots, head_name = call.parameters["span"].partition("...")
     if not dots:
@@ -111,6 +119,7 @@ def compare(call: Call) -> object:
 
 @routes.get(f"{REPO}/readme")
 def get_readme(call: Call) -> object:
+    """GitHub's `repos/get-readme`."""
     call.parameters["path"] = "README.md"
     return get_contents(call)
 
@@ -118,6 +127,7 @@ def get_readme(call: Call) -> object:
 @routes.get(f"{REPO}/contents")
 @routes.get(f"{REPO}/contents/{{path:path}}")
 def get_contents(call: Call) -> object:
+    """GitHub's `repos/get-content`."""
     repo = call.repo(resource="contents")
     path = call.parameters.get("path", "").strip("/")
     ref = call.query.get("ref") or repo.default_branch

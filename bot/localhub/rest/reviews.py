@@ -30,6 +30,7 @@ def _visible(call: Call, review: Review) -> bool:
 
 @routes.get(f"{PULL}/reviews")
 def list_reviews(call: Call) -> object:
+    """GitHub's `pulls/list-reviews`."""
     repo = call.repo(resource=RESOURCE)
     issue, _ = find_pull(call.hub, repo, call.number)
     found = call.hub.store.all(
@@ -41,6 +42,7 @@ def list_reviews(call: Call) -> object:
 
 @routes.add("POST", f"{PULL}/reviews")
 def create_review(call: Call) -> object:
+    """GitHub's `pulls/create-review`."""
     repo, body = call.repo(Role.READ, RESOURCE, "write"), call.body()
     issue, _ = find_pull(call.hub, repo, call.number)
     if body.get("comments"):
@@ -59,6 +61,7 @@ def create_review(call: Call) -> object:
 
 @routes.get(REVIEW)
 def get_review(call: Call) -> object:
+    """GitHub's `pulls/get-review`."""
     repo = call.repo(resource=RESOURCE)
     issue, review = _find(call, repo)
     return review_json(call.view, repo, issue, review)
@@ -66,6 +69,7 @@ def get_review(call: Call) -> object:
 
 @routes.add("POST", f"{REVIEW}/events")
 def submit_review(call: Call) -> object:
+    """GitHub's `pulls/submit-review`."""
     repo, body = call.repo(Role.READ, RESOURCE, "write"), call.body()
     issue, review = _find(call, repo)
     if review.state != "PENDING":
@@ -78,6 +82,7 @@ def submit_review(call: Call) -> object:
 
 @routes.add("PUT", f"{REVIEW}/dismissals")
 def dismiss_review(call: Call) -> object:
+    """GitHub's `pulls/dismiss-review`."""
     repo, body = call.repo(Role.WRITE, RESOURCE, "write"), call.body()
     issue, review = _find(call, repo)
     message = text(body, "message", "PullRequestReview")

@@ -1,19 +1,18 @@
 """REST: users, collaborators, limits, and what the server says about itself."""
 
-import time
-
 from bot.localhub.api import Call, Routes
 from bot.localhub.errors import ApiError, forbidden, not_found
 from bot.localhub.people import Role, role_of
 from bot.localhub.records import User
+from bot.localhub.shapes.meta import root_json
 from bot.localhub.shapes.people import full_user_json, permission_json, user_json
 
 routes = Routes()
-LIMIT = 5000
 
 
 @routes.get("/user")
 def get_myself(call: Call) -> object:
+    """GitHub's `users/get-authenticated`."""
     if call.caller.kind == "installation":
         raise forbidden("Resource not accessible by integration")
     user = call.actor.user
@@ -30,6 +29,7 @@ def get_myself(call: Call) -> object:
 
 @routes.get("/users/{login}")
 def get_user(call: Call) -> object:
+    """GitHub's `users/get-by-username`."""
     user = call.hub.user_named(call.parameters["login"])
     if user is None:
         raise not_found()
@@ -38,6 +38,7 @@ def get_user(call: Call) -> object:
 
 @routes.get("/repos/{owner}/{repo}/collaborators")
 def list_collaborators(call: Call) -> object:
+    """GitHub's `repos/list-collaborators`."""
     repo = call.repo(Role.WRITE)
     people = call.hub.store.all(
         User,
@@ -54,6 +55,7 @@ def list_collaborators(call: Call) -> object:
 
 @routes.get("/repos/{owner}/{repo}/collaborators/{login}/permission")
 def get_permission(call: Call) -> object:
+    """GitHub's `repos/get-collaborator-permission-level`."""
     repo = call.repo()
     if call.caller.kind == "anonymous":
         raise ApiError(401, "Requires authentication")
@@ -68,6 +70,7 @@ def get_permission(call: Call) -> object:
 
 @routes.get("/repos/{owner}/{repo}/assignees")
 def list_assignees(call: Call) -> object:
+    """GitHub's `issues/list-assignees`."""
     repo = call.repo()
     people = call.hub.store.all(
         User,
@@ -80,16 +83,18 @@ def list_assignees(call: Call) -> object:
 
 @routes.get("/rate_limit")
 def get_rate_limit(call: Call) -> object:
-    bucket = {"limit": LIMIT, "used": 0, "remaining": LIMIT, "reset": int(time.time()) + 3600}
+    """GitHub's `rate-limit/get`."""
+    bucket = call.hub.allowances.show(call.caller.login)
     return {"resources": {"core": bucket, "search": bucket, "graphql": bucket}, "rate": bucket}
 
 
 @routes.get("/meta")
 def get_meta(call: Call) -> object:
+    """GitHub's `meta/get`."""
     return {"verifiable_password_authentication": False, "installed_version": "3.19.0", "hooks": ["127.0.0.1/32"]}
 
 
 @routes.get("/")
 def get_root(call: Call) -> object:
-    api = call.view.api
-    return {"current_user_url": f"{api}/user", "rate_limit_url": f"{api}/rate_limit"}
+    """GitHub's `meta/root`."""
+    return root_json(call.view)

@@ -45,8 +45,7 @@ def commit_json(view: View, repo: Repo, commit: Commit) -> Json:
         "author": user_json(view, author) if author else None,
         "committer": user_json(view, committer) if committer else None,
         "parents": [
-            {"sha": sha, "url": f"{api}/commits/{sha}", "html_url": f"{page}/commit/{sha}"}
-            for sha in commit.parents
+            {"sha": sha, "url": f"{api}/commits/{sha}", "html_url": f"{page}/commit/{sha}"} for sha in commit.parents
         ],
     }
 
@@ -116,8 +115,14 @@ def branch_json(view: View, repo: Repo, name: str, commit: Commit) -> Json:
 
 
 def comparison_json(
-    view: View, repo: Repo, names: tuple[str, str], ends: tuple[Commit, Commit], merge_base: Commit,
-    ahead: list[Commit], behind: int, files: list[FileChange],
+    view: View,
+    repo: Repo,
+    names: tuple[str, str],
+    ends: tuple[Commit, Commit],
+    merge_base: Commit,
+    ahead: list[Commit],
+    behind: int,
+    files: list[FileChange],
 ) -> Json:
     """A `Commit Comparison` of `ends` (base, head); `ahead` oldest first."""
     api, page = view.repo_api(repo), view.repo_page(repo)

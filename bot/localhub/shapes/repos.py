@@ -53,9 +53,7 @@ _TEMPLATES = {
 def repo_json(view: View, repo: Repo) -> Json:
     """A `Repository`, as webhooks and lists show it."""
     api, page = view.repo_api(repo), view.repo_page(repo)
-    open_issues = view.hub.store.value(
-        "SELECT count(*) FROM issues WHERE repo_id = ? AND state = 'open'", repo.id
-    )
+    open_issues = view.hub.store.value("SELECT count(*) FROM issues WHERE repo_id = ? AND state = 'open'", repo.id)
     shape: Json = {
         "id": repo.id,
         "node_id": node_id("Repository", repo.id),

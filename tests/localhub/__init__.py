@@ -1,0 +1,1 @@
+"""Localhub, driven from outside: a real server process, and clients that know nothing of it."""
