@@ -2,7 +2,7 @@
 
 Nothing happens unless ISSUEWRIGHT_FAILPOINTS names a directory. In it a file named like the failpoint holds how many
 times it is passed before the process kills itself (0: at once); the file is removed first, so that the next process
-lives.
+lives. A file `trace` gets a line for every failpoint that is reached.
 """
 
 import os
@@ -16,6 +16,7 @@ def reach(name: str) -> None:
     """The process is at failpoint `name`."""
     if _DIRECTORY is None:
         return
+    _note(Path(_DIRECTORY) / "trace", name)
     armed = Path(_DIRECTORY) / name.replace("/", "_")
     try:
         left = int(armed.read_text())
@@ -26,3 +27,12 @@ def reach(name: str) -> None:
         return
     armed.unlink(missing_ok=True)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _note(trace: Path, name: str) -> None:
+    try:
+        handle = os.open(trace, os.O_WRONLY | os.O_APPEND)
+    except FileNotFoundError:
+        return
+    os.write(handle, f"{name}\n".encode())
+    os.close(handle)
