@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 from pathlib import Path
 
 from bot.adapters.supervisor import process_tree, supervise
@@ -57,7 +56,7 @@ def _detached(directory: Path) -> int:
                 time.sleep(0.0005)
             supervise.supervise(directory, had_predecessor=had_predecessor)
     except BaseException:
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
         sys.stderr.flush()
     os._exit(0)
 

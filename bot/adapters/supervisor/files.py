@@ -19,7 +19,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,10 +156,14 @@ def remove_tree(directory: Path) -> None:
     if directory.is_symlink():
         directory.unlink()
         return
+    with contextlib.suppress(OSError):
+        os.chmod(directory, 0o700)
     for parent, names, _ in os.walk(directory):
         for name in names:
             path = os.path.join(parent, name)
             if not os.path.islink(path):
                 with contextlib.suppress(OSError):
                     os.chmod(path, 0o700)
+    import shutil  # the supervisor starts without it
+
     shutil.rmtree(directory, ignore_errors=True)

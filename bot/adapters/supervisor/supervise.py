@@ -6,7 +6,6 @@ import json
 import os
 import selectors
 import signal
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -49,9 +48,10 @@ def sign(directory: Path) -> bool:
         "pid": os.getpid(),
         "start_time": me.start_time if me else 0,
         "boot_id": process_tree.boot_id(),
-        "host": socket.gethostname(),
+        "host": os.uname().nodename,
     }
-    files.write_atomically(directory / files.SUPERVISOR, json.dumps(record))
+    # Of use on this boot only: it need not reach the disk.
+    files.write_atomically(directory / files.SUPERVISOR, json.dumps(record), durable=False)
     return had_predecessor
 
 

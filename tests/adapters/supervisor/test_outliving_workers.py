@@ -204,6 +204,7 @@ def test_released_attempts_keep_their_answer_and_are_not_started_again(attempts:
         """
         os.makedirs(os.environ["HOME"] + "/locked/inner")
         os.chmod(os.environ["HOME"] + "/locked", 0o500)
+        os.chmod(os.environ["HOME"], 0)
         answer(summary="built", cost_usd=0.5)
         """
     )
