@@ -21,7 +21,8 @@ class Cancel(Command):
         if run.unreadable:
             return Refusal(reason=f"I cannot cancel this run: {run.unreadable}.", cause=call.cause)
         # A merge that we gave up on is not under way any more.
-        if run.merged_sha or (run.merging and run.parked is None):
+        is_merged = run.merged_sha is not None or (facts.pull is not None and facts.pull.merged)
+        if is_merged or (run.merging and run.parked is None):
             return Refusal(reason="It is too late to cancel: the merge has begun.", cause=call.cause)
         if run.cancelled_by and run.parked is None:
             return Refusal(reason="This run is being cancelled already.", cause=call.cause)
