@@ -121,7 +121,7 @@ def _announce(
         return
     view = view_for_webhooks(hub)
     content = {
-        "issue": issue_json(view, repo, again(hub, issue)),
+        "issue": issue_in_webhook(view, repo, again(hub, issue)),
         "comment": comment_json(view, repo, issue, comment),
     }
     if before is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from bot.localhub.errors import not_found
 from bot.localhub.hub import Hub
 from bot.localhub.records import Actor, Issue, Pull, Repo
-from bot.localhub.shapes.issues import issue_json
+from bot.localhub.shapes.issues import issue_in_webhook
 from bot.localhub.shapes.pulls import full_pull_json
 from bot.localhub.view import View
 from bot.localhub.webhooks import emit, view_for_webhooks
@@ -61,4 +61,4 @@ def emit_thread(
         content: Json = {"number": issue.number, "pull_request": shown}
         emit(hub, repo, "pull_request", action, by.user, content | extra(view))
     else:
-        emit(hub, repo, "issues", action, by.user, {"issue": issue_json(view, repo, issue)} | extra(view))
+        emit(hub, repo, "issues", action, by.user, {"issue": issue_in_webhook(view, repo, issue)} | extra(view))

@@ -1,5 +1,6 @@
 """A localhub with the people and the App of a small company."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.localhub.harness import Localhub, Receiver
 
-ROLES = {"rita": "read", "tom": "triage", "wendy": "write", "mary": "maintain"}
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture
@@ -17,17 +18,27 @@ def receiver() -> Iterator[Receiver]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def shared_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localhub]:
+    made = Localhub(tmp_path_factory.mktemp("hub") / "localhub")
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def hub(tmp_path: Path, receiver: Receiver) -> Iterator[Localhub]:
-    """acme owns tally; rita reads, tom triages, wendy writes, mary maintains; sam is a stranger."""
+def hub(shared_hub: Localhub) -> Localhub:
+    """A process shared by many tests, with a repository and an installed App (no webhooks) for this one."""
+    shared_hub.found_company(f"acme/tally-{next(_NUMBERS)}")
+    shared_hub.install_app(None, [shared_hub.repository])
+    return shared_hub
+
+
+@pytest.fixture
+def own_hub(tmp_path: Path, receiver: Receiver) -> Iterator[Localhub]:
+    """A process of the test's own, whose App sends its webhooks to `receiver`."""
     made = Localhub(tmp_path / "localhub")
     try:
-        for login in ("acme", *ROLES, "sam"):
-            made.user(login)
-        files = {"README.md": "# tally\n", "tally/core.py": "def total(numbers):\n    return sum(numbers)\n"}
-        made.control("POST", "/repositories", {"owner": "acme", "name": "tally", "files": files})
-        for login, role in ROLES.items():
-            made.control("POST", "/repositories/acme/tally/collaborators", {"login": login, "role_name": role})
+        made.found_company("acme/tally")
         made.install_app(receiver.url, ["acme/tally"])
         yield made
     finally:

@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 Found = TypeVar("Found")
 SECRET = "a webhook's secret"
 APP_ID = 1001
+ROLES = {"rita": "read", "tom": "triage", "wendy": "write", "mary": "maintain"}
+FILES = {"README.md": "# tally\n", "tally/core.py": "def total(numbers):\n    return sum(numbers)\n"}
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PRIVATE_PEM = _KEY.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -117,6 +119,7 @@ class Localhub:
         self.process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(timeout=20, trust_env=False)
         self.tokens: dict[str, str] = {}
+        self.repository = "acme/tally"
         self.installation_id = 0
         self.bot_id = 0
         self.start()
@@ -160,6 +163,17 @@ class Localhub:
     def user(self, login: str) -> None:
         self.tokens[login] = self.control("POST", "/users", {"login": login})["token"]
 
+    def found_company(self, repository: str) -> None:
+        """acme owns the repository; rita reads, tom triages, wendy writes, mary maintains; sam is a stranger."""
+        for login in ("acme", *ROLES, "sam"):
+            self.user(login)
+        owner, _, name = repository.partition("/")
+        self.control("POST", "/repositories", {"owner": owner, "name": name, "files": FILES})
+        for login, role in ROLES.items():
+            body = {"login": login, "role_name": role}
+            self.control("POST", f"/repositories/{repository}/collaborators", body)
+        self.repository = repository
+
     def install_app(self, webhook_url: str | None, repositories: list[str]) -> None:
         made = self.control(
             "POST",
@@ -188,8 +202,8 @@ class Localhub:
     def call(
         self, method: str, path: str, token: str | None = None, body: object = None, **options: Any
     ) -> httpx.Response:
-        """A request to the REST API, `path` from the repository acme/tally unless it begins with //."""
-        url = self.api + (path[1:] if path.startswith("//") else f"/repos/acme/tally{path}")
+        """A request to the REST API, `path` from the repository on unless it begins with //."""
+        url = self.api + (path[1:] if path.startswith("//") else f"/repos/{self.repository}{path}")
         headers = {"authorization": f"token {token}"} if token else {}
         return self.http.request(method, url, json=body, headers=headers, **options)
 
@@ -202,7 +216,7 @@ class Localhub:
 
     def remote(self, token: str | None) -> str:
         secret = f"x-access-token:{token}@" if token else ""
-        return self.url.replace("http://", f"http://{secret}") + "/acme/tally.git"
+        return self.url.replace("http://", f"http://{secret}") + f"/{self.repository}.git"
 
 
 def app_jwt(app_id: int = APP_ID, key: str = PRIVATE_PEM, seconds: int = 300) -> str:

@@ -28,8 +28,8 @@ def as_app(hub: Localhub) -> Repository:
     return repository_of(hub, Auth.AppInstallationAuth(Auth.AppAuth(APP_ID, PRIVATE_PEM), installation.id))
 
 
-def test_from_issue_to_merge(hub: Localhub, receiver: Receiver, tmp_path: Path) -> None:
-    wendy, bot, mary = as_person(hub, "wendy"), as_app(hub), as_person(hub, "mary")
+def test_from_issue_to_merge(own_hub: Localhub, receiver: Receiver, tmp_path: Path) -> None:
+    wendy, bot, mary = as_person(own_hub, "wendy"), as_app(own_hub), as_person(own_hub, "mary")
 
     issue = wendy.create_issue("Add a mean", body="We need it.", labels=["spec"])
     assert [label.name for label in bot.get_issue(issue.number).labels] == ["spec"]
@@ -39,7 +39,7 @@ def test_from_issue_to_merge(hub: Localhub, receiver: Receiver, tmp_path: Path) 
     status.edit("On it: building.")
     bot.get_issue(1).create_reaction("eyes")
 
-    first = push_change(hub, tmp_path, hub.bot_token(), BRANCH, "tally/mean.py", "def mean(n): ...\n")
+    first = push_change(own_hub, tmp_path, own_hub.bot_token(), BRANCH, "tally/mean.py", "def mean(n): ...\n")
     pull = bot.create_pull(base="main", head=BRANCH, title="Add a mean", body="Closes #1", draft=True)
     assert (pull.number, pull.draft, pull.head.sha, pull.user.login) == (2, True, first, "issuewright[bot]")
     assert [file.filename for file in pull.get_files()] == ["tally/mean.py"]
@@ -48,7 +48,7 @@ def test_from_issue_to_merge(hub: Localhub, receiver: Receiver, tmp_path: Path) 
         wendy.create_check_run("issuewright", first)
     assert refused.value.status == 403
 
-    second = push_change(hub, tmp_path, hub.bot_token(), BRANCH, "tally/mean.py", "def mean(n): return 1\n")
+    second = push_change(own_hub, tmp_path, own_hub.bot_token(), BRANCH, "tally/mean.py", "def mean(n): return 1\n")
     assert bot.get_pull(2).head.sha == second
     check.edit(status="completed", conclusion="success", output={"title": "Done", "summary": "All good."})
     assert bot.get_check_run(check.id).conclusion == "success"
@@ -102,40 +102,42 @@ def test_from_issue_to_merge(hub: Localhub, receiver: Receiver, tmp_path: Path) 
     assert all(delivered.signed for delivered in receiver.got)
     (closed,) = receiver.named("pull_request.closed")
     assert closed.payload["pull_request"]["merged"] is True
-    assert closed.payload["sender"]["id"] == hub.bot_id
-    assert closed.payload["installation"]["id"] == hub.installation_id
+    assert closed.payload["sender"]["id"] == own_hub.bot_id
+    assert closed.payload["installation"]["id"] == own_hub.installation_id
     (moved,) = receiver.named("pull_request.synchronize")
     assert (moved.payload["before"], moved.payload["after"]) == (first, second)
 
     clone = tmp_path / "as-anyone"
-    git(tmp_path, "clone", "-q", hub.remote(None), str(clone))
+    git(tmp_path, "clone", "-q", own_hub.remote(None), str(clone))
     assert git(clone, "rev-parse", "HEAD").stdout.strip() == merged.sha
     assert git(clone, "rev-parse", "HEAD^1", "HEAD^2").stdout.split()[1] == second
 
 
-def test_everything_survives_a_kill(hub: Localhub, receiver: Receiver, tmp_path: Path) -> None:
-    token = hub.bot_token()
-    hub.by("wendy", "POST", "/issues", {"title": "Add a mean", "labels": ["spec"]})
-    comment = hub.by("sam", "POST", "/issues/1/comments", {"body": "please"})
-    sha = push_change(hub, tmp_path, hub.tokens["wendy"], "topic", "a.txt", "a\n")
-    hub.by("wendy", "POST", "/pulls", {"title": "A", "head": "topic", "base": "main"})
-    requests = hub.control("GET", "/requests")
-    wait_for("webhooks", lambda: all(one["delivered"] for one in hub.control("GET", "/deliveries")))
-    before = [hub.call("GET", path, token).json() for path in ("/issues/1", "/issues/1/comments", "/pulls/2")]
+def test_everything_survives_a_kill(own_hub: Localhub, receiver: Receiver, tmp_path: Path) -> None:
+    token = own_hub.bot_token()
+    own_hub.by("wendy", "POST", "/issues", {"title": "Add a mean", "labels": ["spec"]})
+    comment = own_hub.by("sam", "POST", "/issues/1/comments", {"body": "please"})
+    sha = push_change(own_hub, tmp_path, own_hub.tokens["wendy"], "topic", "a.txt", "a\n")
+    own_hub.by("wendy", "POST", "/pulls", {"title": "A", "head": "topic", "base": "main"})
+    requests = own_hub.control("GET", "/requests")
+    wait_for("webhooks", lambda: all(one["delivered"] for one in own_hub.control("GET", "/deliveries")))
+    before = [own_hub.call("GET", path, token).json() for path in ("/issues/1", "/issues/1/comments", "/pulls/2")]
 
-    hub.kill()
-    hub.start()
+    own_hub.kill()
+    own_hub.start()
 
-    assert [hub.call("GET", path, token).json() for path in ("/issues/1", "/issues/1/comments", "/pulls/2")] == before
-    assert hub.control("GET", "/requests")[: len(requests)] == requests
-    assert hub.by("wendy", "GET", "/git/ref/heads/topic")["object"]["sha"] == sha
-    later = hub.by("sam", "POST", "/issues/1/comments", {"body": "again"})
+    assert [
+        own_hub.call("GET", path, token).json() for path in ("/issues/1", "/issues/1/comments", "/pulls/2")
+    ] == before
+    assert own_hub.control("GET", "/requests")[: len(requests)] == requests
+    assert own_hub.by("wendy", "GET", "/git/ref/heads/topic")["object"]["sha"] == sha
+    later = own_hub.by("sam", "POST", "/issues/1/comments", {"body": "again"})
     assert later["id"] > comment["id"]
-    numbers = [entry["n"] for entry in hub.control("GET", "/requests")]
+    numbers = [entry["n"] for entry in own_hub.control("GET", "/requests")]
     assert numbers == list(range(1, len(numbers) + 1))
 
 
 @pytest.mark.parametrize("number", [2, 15])
-def test_a_signal_ends_it_at_once(hub: Localhub, number: int) -> None:
-    assert hub.call("GET", "").status_code == 200  # leaves a connection open
-    assert hub.stop(number) == 0
+def test_a_signal_ends_it_at_once(own_hub: Localhub, number: int) -> None:
+    assert own_hub.call("GET", "").status_code == 200  # leaves a connection open
+    assert own_hub.stop(number) == 0
