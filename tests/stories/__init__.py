@@ -1,0 +1,1 @@
+"""Stories: real processes, real git, a real database, and people with tokens of their own."""

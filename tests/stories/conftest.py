@@ -1,0 +1,44 @@
+"""Worlds for stories: on SQLite and on PostgreSQL, each with a fresh database."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.stories.world import World
+
+BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+"""For parametrising stories that run on both databases."""
+
+NewWorld = Callable[..., World]
+
+
+@pytest.fixture(params=BOTH)
+def database(request: pytest.FixtureRequest) -> str:
+    """The kind of database that the story runs on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def new_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewWorld]:
+    """Makes worlds, whose service is not running yet: `new_world("sqlite", config=…, settings=…)`."""
+    with ExitStack() as stack:
+
+        def make(database: str = "sqlite", **options: str) -> World:
+            url = None
+            if database == "postgres":
+                url = stack.enter_context(request.getfixturevalue("postgres_server").fresh_database())
+            world = World(tmp_path / f"world-{len(list(tmp_path.iterdir()))}", url, **options)
+            stack.callback(world.close)
+            return world
+
+        yield make
+
+
+@pytest.fixture
+def world(new_world: NewWorld, database: str) -> World:
+    """A world with a running service, on each database."""
+    made = new_world(database)
+    made.start_service()
+    return made

@@ -1,0 +1,93 @@
+"""The real `issuewright serve` of a story: started, watched, killed, and made to die at failpoints."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+
+
+class Service:
+    """The service in `directory`. `port` is where its webhook listens."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self.directory = directory
+        self.port = port
+        self.process: subprocess.Popen[bytes] | None = None
+        self.deaths: list[str] = []
+        self._failpoints = directory / "failpoints"
+        self._failpoints.mkdir()
+        self._armed: dict[str, Path] = {}
+        (self._failpoints / "trace").touch()
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "logs" / "service.log"
+
+    def spawn(self) -> None:
+        """Start it, without waiting for it."""
+        assert self.process is None or self.process.poll() is not None, "the service is running"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bot.entrypoints.cli", "serve", "--dir", str(self.directory)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env={**os.environ, "ISSUEWRIGHT_FAILPOINTS": str(self._failpoints)},
+                start_new_session=True,
+            )
+
+    def is_ready(self) -> bool:
+        """Whether it answers, and its pid file names it."""
+        try:
+            pid = int((self.directory / "service.pid").read_text())
+            ready = httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5, trust_env=False).is_success
+        except (OSError, ValueError, httpx.TransportError):
+            return False
+        return ready and self.process is not None and pid == self.process.pid
+
+    def exit_code(self) -> int | None:
+        """How it ended (-9: by SIGKILL); None while it runs."""
+        return None if self.process is None else self.process.poll()
+
+    def kill(self) -> None:
+        """kill -9, the process alone."""
+        self.signal(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    # -- failpoints -------------------------------------------------------------------------------------------
+
+    def dies_at(self, point: str, passes: int = 0) -> None:
+        """Have it kill itself at a failpoint, after passing it `passes` times."""
+        armed = self._failpoints / point.replace("/", "_")
+        armed.write_text(str(passes))
+        self._armed[point] = armed
+
+    def death(self) -> str | None:
+        """The failpoint that the service has just died at, by SIGKILL; None when it lives, or died of something
+        else."""
+        if self.exit_code() != -signal.SIGKILL:
+            return None
+        struck = [point for point, armed in self._armed.items() if not armed.exists()]
+        for point in struck:
+            del self._armed[point]
+            self.deaths.append(point)
+        return struck[0] if struck else None
+
+    def points_reached(self) -> list[str]:
+        """Every failpoint that was reached, in order."""
+        return (self._failpoints / "trace").read_text().splitlines()
