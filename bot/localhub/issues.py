@@ -8,7 +8,7 @@ from bot.localhub.hub import Hub
 from bot.localhub.issue_events import note, touch
 from bot.localhub.labels import announce_label, attach_labels
 from bot.localhub.records import Actor, Comment, Issue, Reaction, Repo
-from bot.localhub.shapes.issues import CONTENTS, comment_json, issue_json
+from bot.localhub.shapes.issues import CONTENTS, comment_json, issue_in_webhook
 from bot.localhub.threads import again, emit_thread
 from bot.localhub.webhooks import emit, view_for_webhooks
 

@@ -9,7 +9,7 @@ from bot.localhub.errors import ApiError, not_found
 from bot.localhub.records import App, Installation, Repo
 from bot.localhub.rest.parameters import names
 from bot.localhub.shapes.people import app_json, installation_json
-from bot.localhub.shapes.repos import full_repo_json, repo_json
+from bot.localhub.shapes.repos import listed_repo_json, repo_json
 
 routes = Routes()
 
@@ -96,5 +96,5 @@ def list_installation_repositories(call: Call) -> object:
     if caller.kind != "installation" or caller.installation is None:
         raise ApiError(403, "You must authenticate with an installation access token in order to list repositories.")
     covered = [repo for repo in apps.repositories_of(call.hub, caller.installation) if repo.id in caller.repository_ids]
-    shown = call.page(covered, lambda repo: full_repo_json(call.view, repo, caller.user))
+    shown = call.page(covered, lambda repo: listed_repo_json(call.view, repo, caller.user))
     return {"total_count": len(covered), "repository_selection": "selected", "repositories": shown}

@@ -16,7 +16,7 @@ from bot.localhub.shapes.commits import (
     full_commit_json,
     git_commit_json,
 )
-from bot.localhub.shapes.repos import full_repo_json, short_branch_json
+from bot.localhub.shapes.repos import full_repo_json, listed_repo_json, short_branch_json
 
 routes = Routes()
 REPO = "/repos/{owner}/{repo}"
@@ -34,7 +34,7 @@ def list_my_repos(call: Call) -> object:
     user = call.actor.user
     repos = call.hub.store.all(Repo, "SELECT * FROM repositories ORDER BY owner, name")
     mine = [repo for repo in repos if role_of(call.hub, repo, user) > Role.READ]
-    return call.page(mine, lambda repo: full_repo_json(call.view, repo, user))
+    return call.page(mine, lambda repo: listed_repo_json(call.view, repo, user))
 
 
 @routes.get(f"{REPO}/branches")

@@ -102,6 +102,13 @@ def issue_json(view: View, repo: Repo, issue: Issue) -> Json:
     return shape
 
 
+def issue_in_webhook(view: View, repo: Repo, issue: Issue) -> Json:
+    """An issue as webhooks carry it: they do not say who closed it."""
+    shape = issue_json(view, repo, issue)
+    del shape["closed_by"]
+    return shape
+
+
 def comment_json(view: View, repo: Repo, issue: Issue, comment: Comment) -> Json:
     """An `Issue Comment`."""
     author = view.hub.user(comment.author_id)

@@ -106,6 +106,11 @@ def repo_json(view: View, repo: Repo) -> Json:
 
 def full_repo_json(view: View, repo: Repo, reader: User | None) -> Json:
     """A `Full Repository`, with the reader's own permissions."""
+    return listed_repo_json(view, repo, reader) | {"network_count": 0, "subscribers_count": 0}
+
+
+def listed_repo_json(view: View, repo: Repo, reader: User | None) -> Json:
+    """A `Repository` in a list, with the reader's own permissions."""
     role = role_of(view.hub, repo, reader)
     return repo_json(view, repo) | {
         "permissions": {
@@ -121,8 +126,6 @@ def full_repo_json(view: View, repo: Repo, reader: User | None) -> Json:
         "allow_auto_merge": False,
         "delete_branch_on_merge": False,
         "allow_update_branch": False,
-        "network_count": 0,
-        "subscribers_count": 0,
     }
 
 
