@@ -50,8 +50,8 @@ def _rechecked(run: Run, state: StageState, attempt: Attempt, entry: AttemptFini
     if _passes(entry):
         run = replace(run, judged=_judged(entry.commit or head, entry))
         return run.with_stage(entry.stage, replace(state, feedback=()))
-    if run.head != head:
-        # What was judged is not on the branch any more, and what is there now is judged next.
+    if run.head != head or run.is_winding_up:
+        # What was judged is not on the branch any more (what is there now is judged next), or does not matter.
         return run.with_stage(entry.stage, state)
     if entry.status is not AgentStatus.OK:
         problem = f": {entry.detail}" if entry.detail else ""
