@@ -19,6 +19,8 @@ from workflows.steps import step
 _REPLAYS = 5
 """How often an attempt's commit is put on a newer head that people pushed meanwhile, before a new attempt has to."""
 
+_PATHS_KEPT = 500
+
 
 @DBOS.workflow(name="attempt", max_recovery_attempts=None)
 def attempt(run_id: str, stage: str, number: int) -> None:
@@ -52,11 +54,11 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
         judgement = step("judge", Judgement, steps.judge, here, run, ref, workspace, snapshot, must_change=True)
         if judgement.refused:
             kept = step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
-            return _ended(ref, result, judgement=judgement, kept=kept)
+            return _ended(ref, result, judgement=judgement, kept=kept, snapshot=snapshot)
         work = JudgedWork(workspace=workspace, tree=snapshot.tree, parent=parent, result=result)
         handoff = step("hand on", Handoff, steps.hand_on, here, run, tried, ref, work, claim)
         if handoff.commit is not None:
-            return _ended(ref, result, judgement=judgement, handoff=handoff)
+            return _ended(ref, result, judgement=judgement, handoff=handoff, snapshot=snapshot)
         # Somebody pushed meanwhile: our change goes on top of theirs, and is judged again as it then is.
         replayed = step("replay", Snapshot | None, steps.replay, here, workspace, handoff)
         if replayed is None or handoff.moved_to is None:
@@ -82,7 +84,9 @@ def _ended(
     judgement: Judgement | None = None,
     handoff: Handoff | None = None,
     kept: str | None = None,
+    snapshot: Snapshot | None = None,
 ) -> AttemptFinished:
+    paths = tuple(file.path for file in snapshot.changed[:_PATHS_KEPT]) if snapshot else ()
     shown = handoff or Handoff()
     return AttemptFinished(
         stage=ref.stage,
@@ -96,7 +100,11 @@ def _ended(
         kept=kept,
         diff_digest=shown.diff_digest,
         artifacts_digest=shown.artifacts_digest,
-        changed_files=shown.changed_files,
+        contents=shown.contents,
+        paths=paths,
+        opinion=result.opinion,
+        findings=result.findings,
+        questions=result.questions,
         cost_usd=result.cost_usd,
         input_tokens=result.input_tokens,
         output_tokens=result.output_tokens,

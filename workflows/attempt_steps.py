@@ -3,14 +3,16 @@
 import hashlib
 from pathlib import Path
 
+from pydantic import Field
 from sqlalchemy import select
 
 from bot.adapters.agents import agent as agent_named
 from bot.adapters.judging import run_checks
 from bot.adapters.tree_files import write_inside
-from bot.domain.agents import AgentRequest, AgentResult
+from bot.domain.agents import AgentRequest, AgentResult, Finding
 from bot.domain.errors import Rejected
-from bot.domain.refs import AttemptRef
+from bot.domain.pipeline import CODE, SPEC, Stage
+from bot.domain.refs import ARTIFACTS, AttemptRef
 from bot.domain.rendering import handoff_message
 from bot.domain.run import Attempt, Run
 from bot.domain.trees import Conflict, HeadMoved, Snapshot, Workspace
@@ -51,7 +53,7 @@ class Handoff(Value):
     parent: str | None = None
     diff_digest: str | None = None
     artifacts_digest: str | None = None
-    changed_files: int = 0
+    contents: dict[str, str] = Field(default_factory=dict)
     ours: str | None = None
     moved_to: str | None = None
 
@@ -93,8 +95,8 @@ def agent_request(here: Services, run: Run, tried: Attempt, ref: AttemptRef, wor
         model=role.model,
         prompt=prompt,
         workspace=workspace.path,
-        inputs=(_spec_path(run), *stage.inputs),
-        outputs=stage.outputs,
+        inputs=tuple(f"{run.started.folder}/{name}" for name in stage.inputs if name != CODE),
+        outputs=tuple(f"{run.started.folder}/{name}" for name in stage.outputs),
         feedback=tried.started.feedback,
         limits=stage.limits,
         settings=here.agents.settings.get(name, {}),
@@ -106,8 +108,8 @@ def judge(
 ) -> Judgement:
     """Run the stage's checks on exactly the tree that would be committed."""
     stage = run.plan.stage(ref.stage)
-    if must_change and all(changed.path == _spec_path(run) for changed in snapshot.changed):
-        return Judgement(verdicts=(Verdict.fail("changes", "the agent changed nothing"),))
+    if must_change and (problem := _not_the_stages_work(run, stage, snapshot)) is not None:
+        return Judgement(verdicts=(problem,))
     here.workspaces.restore(workspace, snapshot.tree)
     verdicts = run_checks(
         stage.checks,
@@ -146,16 +148,18 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
 
 def digest(here: Services, run: Run, head: str, *, parent: str) -> Handoff:
     """A head of the branch, with digests of what people would be asked to approve there."""
-    repo, base = run.started.issue.repo, run.started.base_sha
-    artifacts = [path for stage in run.plan.stages for path in stage.outputs]
-    digests = here.workspaces.file_digests(repo, head, artifacts)
-    listed = "\n".join(f"{path} {digests[path]}" for path in sorted(digests))
+    repo, folder = run.started.issue.repo, run.started.folder
+    names = {SPEC, *(name for stage in run.plan.stages for name in stage.outputs)}
+    paths = {f"{folder}/{name}": name for name in names}
+    digests = here.workspaces.file_digests(repo, head, paths)
+    artifacts = {paths[path]: digest for path, digest in sorted(digests.items())}
+    listed = "\n".join(f"{name} {digest}" for name, digest in sorted(artifacts.items()))
     return Handoff(
         commit=head,
         parent=parent,
-        diff_digest=here.workspaces.diff_digest(repo, base, head),
+        diff_digest=here.workspaces.diff_digest(repo, run.started.base_sha, head),
         artifacts_digest=hashlib.sha256(listed.encode()).hexdigest(),
-        changed_files=len(here.workspaces.diff_stat(repo, base, head)),
+        contents={**artifacts, CODE: here.workspaces.files_digest(repo, head, without=ARTIFACTS)},
     )
 
 
@@ -188,7 +192,19 @@ def clean_up(here: Services, ref: AttemptRef) -> None:
 
 
 def _spec_path(run: Run) -> str:
-    return f"{run.started.folder}/spec.md"
+    return f"{run.started.folder}/{SPEC}"
+
+
+def _not_the_stages_work(run: Run, stage: Stage, snapshot: Snapshot) -> Verdict | None:
+    """The verdict on work that is not what the stage is for; None when it may be judged further."""
+    changed = [file.path for file in snapshot.changed if file.path != _spec_path(run)]
+    if not changed:
+        return Verdict.fail("changes", "the agent changed nothing")
+    outside = [path for path in changed if not path.startswith(f"{run.started.folder}/")]
+    if stage.writes == "artifacts" and outside:
+        findings = tuple(Finding(message="may not be changed by this stage", path=path) for path in outside[:20])
+        return Verdict.fail("changes", f"{stage.name} may write only in {run.started.folder}", findings)
+    return None
 
 
 def _write_spec(here: Services, run: Run, workspace: Workspace) -> None:

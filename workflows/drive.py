@@ -14,6 +14,7 @@ from bot.domain.entries import (
     PullRequestMerged,
     PullRequestOpened,
     Reminded,
+    ReviewDismissed,
     RunFinished,
     RunParked,
 )
@@ -82,7 +83,7 @@ class _Mover:
     def make(self, move: m.Move) -> MoveMade | None:
         """Make the move; what it came to, or None when its claim said it all."""
         match move:
-            case m.StartAttempt() | m.StopAttempt() | m.Park():
+            case m.StartAttempt() | m.StopAttempt() | m.Deploy() | m.Park():
                 return None
             case m.OpenPullRequest():
                 return self._open_pull_request()
@@ -90,6 +91,8 @@ class _Mover:
                 return self._open_gate(move)
             case m.Remind():
                 return self._remind(move)
+            case m.DismissReview():
+                return self._dismiss_review(move)
             case m.Merge():
                 return self._merge(move)
             case m.Finish():
@@ -104,13 +107,18 @@ class _Mover:
         def find() -> PullRequest | None:
             return self._repository.find_pull_request(started.branch)
 
-        def act() -> PullRequest:
-            return self._repository.open_pull_request(
-                started.title, text, head=started.branch, base=started.base_branch, draft=True
-            )
+        opened: list[PullRequest] = []
 
-        number = int(self._once("pull-request", "pull-request", lambda: str(act().number), lambda: _number(find())))
-        pull = patiently(lambda: self._repository.pull_request(number))
+        def opened_now() -> str:
+            opened.append(
+                self._repository.open_pull_request(
+                    started.title, text, head=started.branch, base=started.base_branch, draft=True
+                )
+            )
+            return str(opened[0].number)
+
+        number = int(self._once("pull-request", "pull-request", opened_now, lambda: _number(find())))
+        pull = opened[0] if opened else patiently(lambda: self._repository.pull_request(number))
         entry = PullRequestOpened(number=pull.number, node_id=pull.node_id)
         return MoveMade(entry=entry, cause=f"pull-request:{pull.number}")
 
@@ -118,11 +126,10 @@ class _Mover:
         """The work is ready to be looked at, the right people are asked, and a new comment says what for."""
         run, number = self._run, self._pull_number()
         prefix = f"gate:{move.gate}:{move.round}"
-        publisher.publish_surfaces(self._here, run, self._claim)
+        publisher.publish_work(self._here, run, self._claim)
         if move.gate == run.plan.merge_gate.name:
-            pull = patiently(lambda: self._repository.pull_request(number))
-            if pull.draft:
-                self._once(f"{prefix}:ready", "ready", self._saying_nothing(lambda: self._repository.mark_ready(pull)))
+            node_id = run.pull_node_id or ""
+            self._once("ready", "ready", self._saying_nothing(lambda: self._repository.mark_ready(node_id)))
         asked = [run.started.started_by.login]
         ask = self._saying_nothing(lambda: self._request_review(number, asked))
         self._once(f"{prefix}:request", "review-request", ask)
@@ -137,13 +144,25 @@ class _Mover:
             self._comment(prefix, "reminder", "comments/reminder.md.j2", view=gate_view(self._run, gate.subject))
         return MoveMade(entry=Reminded(gate=move.gate, round=move.round), cause=prefix)
 
+    def _dismiss_review(self, move: m.DismissReview) -> MoveMade:
+        """An approval of the plan is no approval of the code: it must not satisfy branch protection."""
+        number = self._pull_number()
+        why = f"This approved gate `{move.gate}`. New commits have followed, so it does not stand for the merge."
+
+        def dismiss() -> None:
+            try:
+                self._repository.dismiss_review(number, move.review_id, why)
+            except (Rejected, NotFound) as refused:
+                # Somebody has dismissed it already, or GitHub has.
+                DBOS.logger.warning(f"{self._run.id}: review {move.review_id} not dismissed: {refused}")
+
+        self._once(f"dismissed:{move.review_id}", "dismissal", self._saying_nothing(dismiss))
+        return MoveMade(entry=ReviewDismissed(review_id=move.review_id), cause=f"we-dismissed:{move.review_id}")
+
     def _merge(self, move: m.Merge) -> MoveMade:
-        """Only the approved head is merged: it is read again here, and GitHub compares it once more."""
+        """Only the approved head is merged: GitHub compares it with the branch's in the very act."""
         run, number, head = self._run, self._pull_number(), move.subject.head
-        pull = patiently(lambda: self._repository.pull_request(number))
-        if not pull.merged and pull.head_sha != head:
-            return MoveMade(entry=HeadMoved(head=pull.head_sha), cause=f"head:{pull.head_sha}:{run.seq}")
-        publisher.publish_surfaces(self._here, run, self._claim)
+        publisher.publish_check_run(self._here, run, self._claim)
         title, message = commit_texts(run)
         refusal: list[MergeRefused] = []
 
@@ -166,10 +185,12 @@ class _Mover:
         return MoveMade(entry=PullRequestMerged(sha=sha), cause=f"merge:{sha}")
 
     def _merge_refused(self, refusal: MergeRefused, number: int, head: str) -> MoveMade:
-        now_at = patiently(lambda: self._repository.pull_request(number)).head_sha
-        if refusal.head_moved and now_at != head:
-            return MoveMade(entry=HeadMoved(head=now_at), cause=f"head:{now_at}:{self._run.seq}")
-        return MoveMade(entry=MergeWasRefused(reason=refusal.reason), cause=f"merge-refused:{self._token}")
+        pull = patiently(lambda: self._repository.pull_request(number))
+        if refusal.head_moved and pull.head_sha != head:
+            return MoveMade(entry=HeadMoved(head=pull.head_sha), cause=f"head:{pull.head_sha}:{self._run.seq}")
+        may_pass = pull.mergeable_state in ("blocked", "behind", "unknown") and not pull.draft
+        entry = MergeWasRefused(reason=refusal.reason, may_pass=may_pass)
+        return MoveMade(entry=entry, cause=f"merge-refused:{self._token}")
 
     def _finish(self, move: m.Finish) -> MoveMade:
         """Nothing is left waiting: after a merge the issue is closed and the branch gone, else the PR is closed."""

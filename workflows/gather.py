@@ -1,5 +1,6 @@
 """Gathering the facts that a decision reads: from GitHub, just now, and no more of them than the event needs."""
 
+from bot.domain.agents import Finding
 from bot.domain.config import CONFIG_PATH, RepoConfig
 from bot.domain.errors import UserError
 from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
@@ -20,7 +21,7 @@ def gather(services: Services, event: Event, run: Run | None) -> Facts:
     bot = patiently(services.github.bot)
     match event:
         case IssueLabelled():
-            start = patiently(lambda: _start_facts(services, event.issue, event.label))
+            start = patiently(lambda: _start_facts(services, event.issue, event.label, event.default_branch))
             permission = Permission.NONE
             if run is None and start.label is not None and event.label == start.config.trigger.label:
                 permission = _permission(services, event.issue, start.label.actor.login)
@@ -28,16 +29,16 @@ def gather(services: Services, event: Event, run: Run | None) -> Facts:
         case CommandGiven():
             permission = _permission(services, event.issue, event.by.login)
             if run is None and event.verb == "spec":
-                start = patiently(lambda: _start_facts(services, event.issue, None))
+                start = patiently(lambda: _start_facts(services, event.issue, None, None))
                 return Facts(now=now(), bot=bot, permission=permission, start=start)
             needs_head = run is not None and event.verb == "approve"
             pull = _pull(services, run) if needs_head and run else None
             return Facts(now=now(), bot=bot, permission=permission, pull=pull)
         case ReviewSubmitted():
             permission = _permission(services, event.pull, event.review.author.login)
-            needs_head = run is not None and event.review.state == "APPROVED"
-            pull = _pull(services, run) if needs_head and run else None
-            return Facts(now=now(), bot=bot, permission=permission, pull=pull)
+            pull = _pull(services, run) if run is not None and run.blocked else None
+            said = _line_comments(services, event) if event.review.state == "CHANGES_REQUESTED" and run else ()
+            return Facts(now=now(), bot=bot, permission=permission, pull=pull, line_comments=said)
         case PullRequestChanged() if run is not None:
             pull = _pull(services, run)
             ours = pull is not None and _is_being_pushed(services, run, pull.head_sha)
@@ -46,15 +47,21 @@ def gather(services: Services, event: Event, run: Run | None) -> Facts:
             return Facts(now=now(), bot=bot)
 
 
+def _line_comments(services: Services, event: ReviewSubmitted) -> tuple[Finding, ...]:
+    """What a review says of single lines."""
+    repository = services.github.repository(event.pull.repo)
+    return tuple(patiently(lambda: repository.review_comments(event.pull.number, event.review.id)))
+
+
 def _permission(services: Services, issue: IssueRef, login: str) -> Permission:
     repository = services.github.repository(issue.repo)
     return patiently(lambda: repository.permission(login))
 
 
-def _start_facts(services: Services, issue: IssueRef, label: str | None) -> StartFacts:
+def _start_facts(services: Services, issue: IssueRef, label: str | None, branch: str | None) -> StartFacts:
     """Config and pipelines are read from the base branch's commit, which the run then starts from."""
     repository = services.github.repository(issue.repo)
-    branch = repository.default_branch()
+    branch = branch or repository.default_branch()
     base = repository.branch_head(branch) or ""
     config, problem = RepoConfig(), None
     text = repository.file_at(CONFIG_PATH, base)

@@ -10,7 +10,14 @@ from bot.adapters.github import CommentTarget, IssueTarget, Reaction
 from bot.domain.accept import known_cause
 from bot.domain.decisions import Accepted, Answer, Decision, Ignored, Refusal, Start
 from bot.domain.errors import NotFound, Rejected, UserError
-from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
+from bot.domain.events import (
+    CommandGiven,
+    Event,
+    IssueLabelled,
+    PullRequestChanged,
+    ReviewSubmitted,
+    ReviewWasDismissed,
+)
 from bot.domain.facts import Facts
 from bot.domain.payloads import read_delivery
 from bot.domain.refs import IssueRef
@@ -140,7 +147,7 @@ def _issue_of(event: Event) -> IssueRef:
     match event:
         case IssueLabelled() | CommandGiven():
             return event.issue
-        case ReviewSubmitted() | PullRequestChanged():
+        case ReviewSubmitted() | ReviewWasDismissed() | PullRequestChanged():
             return event.pull
         case _:
             raise TypeError(f"{type(event).__name__} does not come from a delivery")

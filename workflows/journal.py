@@ -7,22 +7,36 @@ from sqlalchemy import Connection, insert, select, update
 
 from bot.domain.accept import accept, known_cause
 from bot.domain.decisions import Accepted, Decision, Ignored, Start
-from bot.domain.entries import AttemptStarted, GateOpened, Recorded, RunStarted
+from bot.domain.entries import (
+    AttemptFinished,
+    AttemptStarted,
+    DeploymentStarted,
+    GateOpened,
+    MergeWasRefused,
+    Recorded,
+    RunFinished,
+    RunParked,
+    RunStarted,
+)
 from bot.domain.events import Event
 from bot.domain.facts import Facts
 from bot.domain.fold import apply, fold
 from bot.domain.journal import GENESIS, Record, seal
-from bot.domain.moves import Merge, Move, OpenGate, claim
+from bot.domain.moves import Merge, Move, OpenGate, Park, StartAttempt, claim
 from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef, IssueRef
 from bot.domain.run import Run
-from workflows import projections
+from workflows import budgets, projections
 from workflows.clock import now, stamp
 from workflows.database import Database
 from workflows.schema.tables import attempts, decisions, entries, runs
 from workflows.wake import Waker
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+
+
+_SHOWN_SOON = (RunStarted, GateOpened, MergeWasRefused, RunParked, RunFinished)
+"""What people wait for; everything else is shown with the next burst."""
 
 
 class StaleFacts(Exception):
@@ -107,10 +121,13 @@ class Journal:
             moves = next_moves(run) if run else ()
             if run is None or not moves:
                 return None
-            entry = claim(moves[0])
-            if entry is not None and not _is_claimed(run, moves[0]):
+            move = moves[0]
+            if isinstance(move, StartAttempt) and (short := budgets.reserve(connection, run, move, now())) is not None:
+                move = Park(reason=short)
+            entry = claim(move)
+            if entry is not None and not _is_claimed(run, move):
                 self._append(connection, run, f"claim:{token}", entry, driver_goes_on=True)
-            return moves[0]
+            return move
 
         return self._database.in_transaction(work)
 
@@ -148,6 +165,8 @@ class Journal:
         assert after is not None
         connection.execute(insert(entries).values(**_row(record)))
         projections.update_run(connection, before=run, after=after, entry=entry, at=at)
+        if isinstance(entry, AttemptFinished):
+            budgets.settle(connection, run, entry)
         self._wake(connection, after, entry, driver_goes_on=driver_goes_on)
 
     def _wake(self, connection: Connection, run: Run, entry: Recorded, *, driver_goes_on: bool) -> None:
@@ -155,12 +174,16 @@ class Journal:
         if isinstance(entry, AttemptStarted):
             ref = AttemptRef(run_id=run.id, stage=entry.stage, number=entry.number)
             self._waker.attempt(connection, run.started.issue.repo, ref, restart=0)
+        if isinstance(entry, DeploymentStarted):
+            self._waker.deployment(connection, run.id, entry.environment, entry.number, restart=0)
         if isinstance(entry, GateOpened):
             self._set_timers(connection, run, entry)
         if not driver_goes_on and next_moves(run):
             self._waker.drive(connection, run.id, str(run.seq))
-        if projections.publisher(connection, run.id) is None:
-            projections.set_publisher(connection, run.id, self._waker.publish(connection, run.id, str(run.seq)))
+        soon = isinstance(entry, _SHOWN_SOON)
+        if soon or projections.publisher(connection, run.id) is None:
+            workflow_id = self._waker.publish(connection, run.id, str(run.seq), soon=soon)
+            projections.set_publisher(connection, run.id, workflow_id)
 
     def _set_timers(self, connection: Connection, run: Run, entry: GateOpened) -> None:
         gate = run.plan.gate(entry.gate)
@@ -173,11 +196,12 @@ class Journal:
         return fold(_records(connection, run_id))
 
 
-def publishing_begins(database: Database, run_id: str, workflow_id: str) -> None:
-    """From here on a new entry needs a new publisher."""
+def publishing_begins(database: Database, run_id: str, workflow_id: str) -> bool:
+    """From here on a new entry needs a new publisher. False when a newer one is on its way to say it all."""
     with database.write() as connection:
         mine = (runs.c.run_id == run_id) & (runs.c.publisher == workflow_id)
         connection.execute(update(runs).where(mine).values(publisher=None))
+        return projections.publisher(connection, run_id) is None
 
 
 def _is_claimed(run: Run, move: Move) -> bool:

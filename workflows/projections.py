@@ -7,6 +7,8 @@ from sqlalchemy import Connection, insert, select, update
 from bot.domain.entries import (
     AttemptFinished,
     AttemptStarted,
+    DeploymentFinished,
+    DeploymentStarted,
     Entry,
     GateOpening,
     StopRequested,
@@ -15,7 +17,7 @@ from bot.domain.next_moves import waiting_for
 from bot.domain.run import Run
 from bot.domain.standing import status
 from workflows.clock import stamp
-from workflows.schema.tables import attempts, costs, gates, runs
+from workflows.schema.tables import attempts, costs, deployments, gates, runs
 
 
 def insert_run(connection: Connection, run: Run, at: datetime) -> None:
@@ -51,6 +53,10 @@ def update_run(connection: Connection, *, before: Run, after: Run, entry: Entry,
             _update_attempt(connection, after, entry.stage, entry.number, stop_reason=entry.reason)
         case GateOpening():
             _gate_opening(connection, after, entry, at)
+        case DeploymentStarted():
+            _deployment_started(connection, after, entry, at)
+        case DeploymentFinished():
+            _deployment_finished(connection, after, entry, at)
     if before.gate is not None and before.gate != after.gate:
         _gate_changed(connection, before, after, at)
 
@@ -124,6 +130,21 @@ def _gate_opening(connection: Connection, run: Run, entry: GateOpening, at: date
             opened_at=stamp(at),
         )
     )
+
+
+def _deployment_started(connection: Connection, run: Run, entry: DeploymentStarted, at: datetime) -> None:
+    values = {"environment": entry.environment, "number": entry.number, "commit_sha": entry.commit}
+    connection.execute(insert(deployments).values(run_id=run.id, status="started", started_at=stamp(at), **values))
+
+
+def _deployment_finished(connection: Connection, run: Run, entry: DeploymentFinished, at: datetime) -> None:
+    mine = (
+        (deployments.c.run_id == run.id)
+        & (deployments.c.environment == entry.environment)
+        & (deployments.c.number == entry.number)
+    )
+    values = {"status": entry.status, "release": entry.release, "detail": entry.detail, "url": entry.url}
+    connection.execute(update(deployments).where(mine).values(**values, finished_at=stamp(at)))
 
 
 def _gate_changed(connection: Connection, before: Run, after: Run, at: datetime) -> None:

@@ -31,13 +31,29 @@ def publish(run_id: str, workflow_id: str) -> None:
     """Show the run as it is when this begins; whatever happens later has a publisher of its own."""
     here = services()
     claim = here.claims.take(f"run:{run_id}")
-    publishing_begins(here.database, run_id, workflow_id)
-    step("publish", type(None), _show, here, run_id, claim)
+    if step("begin", bool, publishing_begins, here.database, run_id, workflow_id):
+        step("publish", type(None), _show, here, run_id, claim)
 
 
 def publish_surfaces(here: Services, run: Run, claim: Claim) -> None:
     """Bring every surface of the run up to date: one request for each that differs from what it showed last."""
-    _Surfaces(here, run, claim).publish()
+    shown = _Surfaces(here, run, claim)
+    shown.label()
+    shown.status()
+    shown.stages()
+    shown.check_run()
+
+
+def publish_work(here: Services, run: Run, claim: Claim) -> None:
+    """What people need to see before they are asked: the stages' comments, and the check run on the head."""
+    shown = _Surfaces(here, run, claim)
+    shown.stages()
+    shown.check_run()
+
+
+def publish_check_run(here: Services, run: Run, claim: Claim) -> None:
+    """What branch protection needs to see before a merge."""
+    _Surfaces(here, run, claim).check_run()
 
 
 def _show(here: Services, run_id: str, claim: Claim) -> None:
@@ -58,17 +74,19 @@ class _Surfaces:
         self._claim = claim
         self._repository = here.github.repository(run.started.issue.repo)
 
-    def publish(self) -> None:
+    def status(self) -> None:
+        """The one status comment, on the issue."""
+        self._comment("status", self._run.started.issue.number, self._status_text())
+
+    def stages(self) -> None:
+        """One comment on the pull request for each stage that has something to show."""
         run = self._run
-        issue = run.started.issue.number
-        self._label(issue)
-        self._comment("status", issue, self._status_text())
-        if run.pull_number is not None:
-            for stage, state in run.stages.items():
-                if any(attempt.finished for attempt in state.attempts):
-                    text = self._here.templates.render("comments/stage.md.j2", run=run, view=stage_view(run, stage))
-                    self._comment(f"stage:{stage}", run.pull_number, text)
-        self._check_run()
+        if run.pull_number is None:
+            return
+        for stage, state in run.stages.items():
+            if any(attempt.finished for attempt in state.attempts):
+                text = self._here.templates.render("comments/stage.md.j2", run=run, view=stage_view(run, stage))
+                self._comment(f"stage:{stage}", run.pull_number, text)
 
     def _status_text(self) -> str:
         run = self._run
@@ -119,7 +137,8 @@ class _Surfaces:
             return False
         return True
 
-    def _check_run(self) -> None:
+    def check_run(self) -> None:
+        """Our one check run on the branch's head."""
         run = self._run
         key = f"{run.id}:check:{run.head}"
         report = check_run(run, key)
@@ -148,8 +167,9 @@ class _Surfaces:
         found = self._repository.find_check_runs(head_sha, key)
         return str(found[0]) if found else None
 
-    def _label(self, number: int) -> None:
-        """Exactly one state label; adding and removing may be repeated."""
+    def label(self) -> None:
+        """Exactly one state label on the issue; adding and removing may be repeated."""
+        number = self._run.started.issue.number
         wanted = state_label(self._run)
         before = self._shown("label")
         if before == _digest(wanted):

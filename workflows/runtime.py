@@ -14,7 +14,7 @@ from workflows.leases import Lease, Worker, reap, this_process
 from workflows.reconciler import reconcile
 from workflows.services import Services, wire
 from workflows.sweep import sweep
-from workflows.wake import AGENTS, APPLICATION, INBOX, RUNS, VERSION
+from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSION
 
 log = logging.getLogger("issuewright.worker")
 _POLL_SECONDS = 0.1
@@ -74,6 +74,7 @@ def _config(database: Database, executor_id: str) -> DBOSConfig:
 def _register_queues(limits: Limits) -> None:
     DBOS.register_queue(INBOX, worker_concurrency=16, polling_interval_sec=_POLL_SECONDS)
     DBOS.register_queue(RUNS, partition_concurrency=1, worker_concurrency=32, polling_interval_sec=_POLL_SECONDS)
+    DBOS.register_queue(DEPLOYMENTS, partition_concurrency=1, worker_concurrency=8, polling_interval_sec=_POLL_SECONDS)
     DBOS.register_queue(
         AGENTS,
         worker_concurrency=limits.agents_per_worker,

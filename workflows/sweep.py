@@ -80,7 +80,7 @@ def _publisher_again(here: Services, run: Run, live: set[str]) -> int:
         publisher = connection.execute(select(runs.c.publisher).where(runs.c.run_id == run.id)).scalar()
         if publisher is None or publisher in live:
             return 0
-        fresh = here.waker.publish(connection, run.id, f"{run.seq}.{int(time.time() * 1000)}")
+        fresh = here.waker.publish(connection, run.id, f"{run.seq}.{int(time.time() * 1000)}", soon=True)
         connection.execute(update(runs).where(runs.c.run_id == run.id).values(publisher=fresh))
     return 1
 

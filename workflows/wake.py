@@ -15,8 +15,11 @@ finish what an older one began, and DBOS would strand the rows of another versio
 INBOX = "inbox"
 RUNS = "runs"
 AGENTS = "agents"
-PUBLISH_DELAY_SECONDS = 0.25
-"""A burst of entries within this time costs one edit of the comments, not one each."""
+DEPLOYMENTS = "deployments"
+SOON_SECONDS = 0.2
+ROUTINE_SECONDS = 8.0
+"""A burst of entries within this time costs one edit of the comments, not one each. What people wait for is shown
+soon; that a stage has ended and the next has begun may take a little."""
 
 
 class Waker:
@@ -33,10 +36,10 @@ class Waker:
         """Have the run's next move made. One workflow a token; runs take their moves one at a time."""
         self._enqueue(connection, "drive", RUNS, f"drive:{run_id}:{token}", run_id, partition=run_id)
 
-    def publish(self, connection: Connection, run_id: str, token: str) -> str:
-        """Have the run's state shown on GitHub, soon; returns the workflow's id."""
+    def publish(self, connection: Connection, run_id: str, token: str, *, soon: bool) -> str:
+        """Have the run's state shown on GitHub; returns the workflow's id."""
         workflow_id = f"publish:{run_id}:{token}"
-        delay = PUBLISH_DELAY_SECONDS
+        delay = SOON_SECONDS if soon else ROUTINE_SECONDS
         self._enqueue(connection, "publish", RUNS, workflow_id, run_id, workflow_id, partition=run_id, delay=delay)
         return workflow_id
 
@@ -46,6 +49,12 @@ class Waker:
         self._enqueue(
             connection, "attempt", AGENTS, workflow_id, ref.run_id, ref.stage, ref.number, partition=str(repo)
         )
+
+    def deployment(self, connection: Connection, run_id: str, environment: str, number: int, restart: int) -> None:
+        """Have a deployment executed; `restart` counts the workflows that were lost under it."""
+        workflow_id = f"deploy:{run_id}:{environment}:{number}:{restart}"
+        arguments = (run_id, environment, number)
+        self._enqueue(connection, "deploy", DEPLOYMENTS, workflow_id, *arguments, partition=run_id)
 
     def timer(
         self, connection: Connection, run_id: str, gate: str, round: int, timer: str, delay_seconds: float

@@ -25,6 +25,15 @@ def changed_files(mirrors: Mirrors, repo: RepoRef, base: str, head: str) -> tupl
     return snapshots.changes(_diff(mirrors, repo, base, head, "--raw", "--numstat", "-z"))
 
 
+def digest_of_files(mirrors: Mirrors, repo: RepoRef, commit: str, *, without: str) -> str:
+    """SHA-256 (hex) over all files of a commit but those in the top-level folder `without`."""
+    mirror = mirrors.open(repo)
+    mirrors.obtain(mirror, commit_id(commit))
+    listed = mirror.git.run("ls-tree", "-z", commit).stdout.split(b"\0")
+    kept = [line for line in listed if line.partition(b"\t")[2] != path_bytes(without)]
+    return hashlib.sha256(b"\0".join(kept)).hexdigest()
+
+
 def contents(mirrors: Mirrors, repo: RepoRef, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
     """The bytes of these files in a commit, in one git process; paths that are no file there are left out."""
     mirror = mirrors.open(repo)

@@ -26,6 +26,7 @@ from bot.adapters.github_requests import (
     newest_events,
     text_of,
 )
+from bot.domain.agents import Finding
 from bot.domain.forge import (
     Actor,
     CheckRunReport,
@@ -291,11 +292,11 @@ class Repository:
         )
 
     @forge_errors
-    def mark_ready(self, pull: PullRequest) -> None:
+    def mark_ready(self, node_id: str) -> None:
         """Turn a draft into a pull request that can be reviewed and merged. 1 request, by GraphQL."""
         # PyGithub's own would first fetch the pull request for its node id.
         self._api.requester.graphql_named_mutation(
-            "markPullRequestReadyForReview", {"pullRequestId": pull.node_id}, "pullRequest { isDraft }"
+            "markPullRequestReadyForReview", {"pullRequestId": node_id}, "pullRequest { isDraft }"
         )
 
     @forge_errors
@@ -309,6 +310,17 @@ class Repository:
         """Submitted reviews, oldest first. 1 request per 100."""
         found = self._api.get_pull(number).get_reviews()
         return [snapshots.review(number, each) for each in found if each.state != "PENDING"]
+
+    @forge_errors
+    def review_comments(self, number: int, review_id: int) -> list[Finding]:
+        """What a review says of single lines. 1 request per 100."""
+        api = self._api  # PyGithub would first fetch the pull request, then the review
+        url = f"{api.url}/pulls/{number}/reviews/{review_id}/comments"
+        _, found = api.requester.requestJsonAndCheck("GET", url, parameters={"per_page": 100})
+        return [
+            Finding(message=each["body"], path=each["path"], line=each.get("line") or each.get("original_line"))
+            for each in found
+        ]
 
     @forge_errors
     def dismiss_review(self, number: int, review_id: int, message: str) -> None:

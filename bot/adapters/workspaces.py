@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.adapters import git_contents, snapshots, worktrees
 from bot.adapters.flocks import forget, locked
 from bot.adapters.git import Git, Remote
+from bot.adapters.git_commits import commit_tree, drop_refs, keep_ref, unneeded_refs
 from bot.adapters.git_errors import GitFailed
 from bot.adapters.git_push import push_result
 from bot.adapters.mirrors import Mirror, Mirrors, branch_ref, commit_id
@@ -28,7 +29,6 @@ from bot.domain.trees import (
     path_text,
 )
 
-_KEPT = "refs/issuewright/attempts/"
 _WAIT_SECONDS = 300.0
 _FIXED_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -153,7 +153,9 @@ class Workspaces:
                     self._release(key, self._worktrees / key, wait_seconds=0.0)
                     released.add(key)
         for mirror_path, git in self._mirrors.existing():
-            released |= self._drop_refs(mirror_path, git, live)
+            if refs := unneeded_refs(git, live):
+                with self._mirrors.lock_path(mirror_path) as descriptor:
+                    released |= drop_refs(replace(git, holding=(descriptor,), mends=True), refs)
         return released
 
     # -- commits ------------------------------------------------------------------------------------------------
@@ -169,7 +171,7 @@ class Workspaces:
         mirror = self._mirrors.open(workspace.repo)
         kept = self._commit_tree(mirror, commit_id(tree), (workspace.start,), f"Kept: {key}", _FIXED_TIME)
         with self._mirrors.lock(mirror) as git:
-            git.run("update-ref", f"{_KEPT}{_ref_name(key)}", kept)
+            keep_ref(git, key, kept)
         return kept
 
     def diff_digest(self, repo: RepoRef, base: str, head: str) -> str:
@@ -185,6 +187,10 @@ class Workspaces:
         """SHA-256 (hex) of each file in a commit; paths that are no file there are left out."""
         contents = git_contents.contents(self._mirrors, repo, commit, list(paths))
         return {path: hashlib.sha256(data).hexdigest() for path, data in contents.items()}
+
+    def files_digest(self, repo: RepoRef, commit: str, *, without: str) -> str:
+        """SHA-256 (hex) over all files of a commit but those in the top-level folder `without`."""
+        return git_contents.digest_of_files(self._mirrors, repo, commit, without=without)
 
     def read_file(self, repo: RepoRef, commit: str, path: str) -> bytes | None:
         """A file's bytes in a commit; None when it is not there."""
@@ -254,16 +260,6 @@ class Workspaces:
         paths = [path for path in (self._lock_file(key), self._worktrees / key) if os.path.lexists(path)]
         return time.time() - max((path.lstat().st_mtime for path in paths), default=0.0)
 
-    def _drop_refs(self, mirror_path: Path, git: Git, live: set[str]) -> set[str]:
-        lines = git.run("for-each-ref", "--format=%(refname)", _KEPT, "refs/issuewright/wanted/").stdout.decode()
-        kept = {_ref_name(key) for key in live}
-        dead = [ref for ref in lines.splitlines() if ref.removeprefix(_KEPT) not in kept]
-        if dead:
-            with self._mirrors.lock_path(mirror_path) as descriptor:
-                words = "".join(f"delete {ref}\n" for ref in dead).encode()
-                replace(git, holding=(descriptor,), mends=True).run("update-ref", "--stdin", stdin=words)
-        return {_key_of(ref.removeprefix(_KEPT)) for ref in dead if ref.startswith(_KEPT)}
-
     def _remote_head(self, mirror: Mirror, branch: str) -> str | None:
         ref = branch_ref(branch)
         listed = self._mirrors.over_network(mirror, mirror.git, "ls-remote", "--quiet", "origin", ref).stdout
@@ -286,22 +282,4 @@ class Workspaces:
         return False
 
     def _commit_tree(self, mirror: Mirror, tree: str, parents: tuple[str, ...], message: str, at: datetime) -> str:
-        if at.tzinfo is None:
-            raise ValueError("a commit's time must say its zone")
-        when = f"@{int(at.timestamp())} +0000"
-        written = {
-            f"GIT_{role}_{what}": value
-            for role in ("AUTHOR", "COMMITTER")
-            for what, value in (("NAME", self._author.name), ("EMAIL", self._author.email), ("DATE", when))
-        }
-        words = [word for parent in parents for word in ("-p", parent)]
-        return mirror.git.run("commit-tree", tree, *words, "-F", "-", stdin=message.encode(), environment=written).line
-
-
-def _ref_name(key: str) -> str:
-    # A key's only characters that a ref may not have are two dots in a row.
-    return key.replace("..", ".%2E")
-
-
-def _key_of(ref_name: str) -> str:
-    return ref_name.replace("%2E", ".")
+        return commit_tree(mirror.git, self._author, tree=tree, parents=parents, message=message, at=at)

@@ -5,9 +5,12 @@ from datetime import timedelta
 from bot.domain import commands
 from bot.domain.decisions import Accepted, Decision, Ignored, Refusal
 from bot.domain.entries import (
+    ApprovalWithdrawn,
     AttemptFinished,
+    DeploymentFinished,
     GateOpened,
     HeadMoved,
+    MergeUnblocked,
     MergeWasRefused,
     PullRequestClosed,
     PullRequestMerged,
@@ -22,6 +25,7 @@ from bot.domain.events import (
     MoveMade,
     PullRequestChanged,
     ReviewSubmitted,
+    ReviewWasDismissed,
     TimerDue,
 )
 from bot.domain.facts import Facts
@@ -31,6 +35,9 @@ from bot.domain.votes import approve, reject
 from bot.domain.wording import quoted
 
 __all__ = ["accept", "known_cause"]
+
+MAY_BE_MERGED = ("clean", "unstable", "has_hooks")
+"""GitHub's words for a pull request that its rules allow to merge."""
 
 _CLOCK_GRAIN = timedelta(seconds=1)
 
@@ -46,10 +53,12 @@ def accept(run: Run | None, event: Event, facts: Facts) -> Decision:
             return _command(run, event, facts)
         case MoveMade():
             return _move_made(run, event)
-        case ReviewSubmitted() | PullRequestChanged() | TimerDue() if run is None:
+        case ReviewSubmitted() | ReviewWasDismissed() | PullRequestChanged() | TimerDue() if run is None:
             return Ignored(why="no run of ours is open there")
         case ReviewSubmitted():
             return _reviewed(run, event, facts)
+        case ReviewWasDismissed():
+            return _review_dismissed(run, event)
         case PullRequestChanged():
             return _pull_changed(run, event, facts)
         case TimerDue():
@@ -108,11 +117,29 @@ def _reviewed(run: Run, event: ReviewSubmitted, facts: Facts) -> Decision:
     cause = f"review:{review.id}"
     if review.author.is_bot:
         return Ignored(why=f"{review.author.login} is a bot: reviews that count come from people")
+    if run.blocked and run.gate is None:
+        # It may be the review that the repository's rules wait for.
+        return _merge_allowed(run, facts)
     if review.state == "APPROVED":
-        return approve(run, by=review.author, at=review.submitted_at, saw=review.commit_id, facts=facts, cause=cause)
+        return approve(run, by=review.author, at=review.submitted_at, review=review, facts=facts, cause=cause)
     if review.state == "CHANGES_REQUESTED":
         return reject(run, by=review.author, at=review.submitted_at, reason=review.body, facts=facts, cause=cause)
     return Ignored(why=f"a review that is {review.state} decides nothing")
+
+
+def _review_dismissed(run: Run, event: ReviewWasDismissed) -> Decision:
+    open_gate = run.gate.reviews if run.gate else {}
+    passed = run.passed.get(run.plan.merge_gate.name)
+    if event.review_id not in open_gate and (passed is None or event.review_id not in passed.reviews):
+        return Ignored(why="that review does not count for anything now")
+    entry = ApprovalWithdrawn(review_id=event.review_id, by=event.by)
+    return Accepted(entry=entry, cause=f"dismissed:{event.review_id}")
+
+
+def _merge_allowed(run: Run, facts: Facts) -> Decision:
+    if facts.pull is None or facts.pull.mergeable_state not in MAY_BE_MERGED:
+        return Ignored(why="the repository's rules do not allow the merge yet")
+    return Accepted(entry=MergeUnblocked(), cause=f"unblocked:{run.seq}")
 
 
 def _pull_changed(run: Run, event: PullRequestChanged, facts: Facts) -> Decision:
@@ -131,6 +158,8 @@ def _pull_changed(run: Run, event: PullRequestChanged, facts: Facts) -> Decision
         if run.is_winding_up:
             return Ignored(why="the run is being wound up already")
         return Accepted(entry=PullRequestClosed(by=event.by or facts.bot), cause=f"closed:{run.seq}")
+    if pull.head_sha == run.head and run.blocked:
+        return _merge_allowed(run, facts)
     if pull.head_sha == run.head or facts.head_is_ours:
         return Ignored(why="the head is the one we know")
     return Accepted(entry=HeadMoved(head=pull.head_sha, by=event.by), cause=f"head:{pull.head_sha}:{run.seq}")
@@ -165,6 +194,9 @@ def _is_news(run: Run, entry: Recorded) -> bool:
             return here and run.gate is not None and run.gate.shown_at is None
         case HeadMoved():
             return run.head != entry.head and run.merged_sha is None
+        case DeploymentFinished():
+            started = run.deploying
+            return started is not None and (started.environment, started.number) == (entry.environment, entry.number)
         case MergeWasRefused():
             return run.merging is not None
         case PullRequestMerged():

@@ -18,6 +18,10 @@ class Finding(Value):
     severity: Literal["error", "warning", "note"] = "error"
 
 
+Opinion = Literal["pass", "changes"]
+"""What an agent that reviews or tests says of others' work: good as it is, or sent back."""
+
+
 class Feedback(Value):
     """Why an earlier attempt was not good enough: from a check, a rejection at a gate, or a person's `/retry`."""
 
@@ -71,10 +75,13 @@ class AgentStatus(StrEnum):
 
 class AgentResult(Value):
     """What came back. `cost_usd` is what the attempt cost whatever its status; `detail` explains a failure
-    to a person, in a line or a few."""
+    to a person, in a line or a few. `opinion` and its `findings` are required of roles that send work back."""
 
     status: AgentStatus
     summary: str = ""
+    opinion: Opinion | None = None
+    findings: tuple[Finding, ...] = ()
+    questions: tuple[str, ...] = ()
     detail: str = ""
     cost_usd: float = 0.0
     input_tokens: int = 0

@@ -36,13 +36,25 @@ def _worked(run: Run, state: StageState, attempt: Attempt, entry: AttemptFinishe
         failed = entry.status is not AgentStatus.INTERRUPTED or not run.stop_requested
         state = replace(state, done=False, refused=state.refused + failed, feedback=_feedback(state, entry))
         return run.with_stage(entry.stage, state)
-    run = run.with_stage(entry.stage, replace(state, done=True, feedback=(), refused=0)).reopened_after(entry.stage)
+    run = _handed_on(run, state, entry)
     if entry.commit is None:
         return run
     # Somebody may have pushed on top of the attempt's commit before its end was recorded: then theirs stays the
     # head, and differs from the judged one.
     is_newest = run.head in (None, entry.parent, attempt.started.start_commit)
     return replace(run, head=entry.commit if is_newest else run.head, judged=_judged(entry.commit, entry))
+
+
+def _handed_on(run: Run, state: StageState, entry: AttemptFinished) -> Run:
+    """The stage's work is accepted; if its opinion is that others' work is not good enough, that goes back to them."""
+    contents = entry.contents if entry.commit is not None else run.contents
+    target = run.plan.stage(entry.stage).sends_back_to
+    if target is None or entry.opinion != "changes":
+        state = replace(state, done=True, feedback=(), refused=0, sent_back=0)
+        return run.with_stage(entry.stage, state).with_contents(entry.stage, contents)
+    state = replace(state, done=False, feedback=(), refused=0, sent_back=state.sent_back + 1)
+    feedback = Feedback(source="agent", name=entry.stage, reason=entry.summary, findings=entry.findings)
+    return run.with_stage(entry.stage, state).with_contents(entry.stage, contents).reopened(target, feedback)
 
 
 def _rechecked(run: Run, state: StageState, attempt: Attempt, entry: AttemptFinished) -> Run:
@@ -76,7 +88,9 @@ def _feedback(state: StageState, entry: AttemptFinished) -> tuple[Feedback, ...]
         for v in entry.verdicts
         if v.refuses
     )
+    if entry.status is AgentStatus.BAD_OUTPUT:
+        return (*state.feedback, Feedback(source="agent", name="result", reason=entry.detail))
     if entry.status is not AgentStatus.OK and not refusals:
         # The agent itself failed: its successor gets the same task again, with the earlier evidence.
         return state.feedback
-    return (*(f for f in state.feedback if f.source in ("rejection", "retry")), *refusals)
+    return (*(f for f in state.feedback if f.source != "check" and f.name != "result"), *refusals)

@@ -60,6 +60,47 @@ class GateConfig(Value):
     on_expiry: Literal["park", "cancel"] | None = None
 
 
+class BudgetConfig(Value):
+    """Caps in US dollars: of one run, of all runs of the repository in a day (UTC), and of one attempt, which is set
+    aside before it starts."""
+
+    run_usd: float = Field(default=20.0, gt=0)
+    day_usd: float = Field(default=100.0, gt=0)
+    attempt_usd: float = Field(default=2.0, gt=0)
+
+
+class HealthConfig(Value):
+    """How to tell that a deployment works: a command that succeeds, or a URL that answers 2xx; tried `tries` times,
+    `wait_seconds` apart."""
+
+    command: Command | None = None
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    tries: int = Field(default=10, ge=1, le=100)
+    wait_seconds: float = Field(default=3.0, ge=0, le=300)
+
+
+class EnvironmentConfig(Value):
+    """How to bring a built commit to an environment: a command, or a GitHub workflow that is dispatched and waited
+    for. The command finds the commit in ISSUEWRIGHT_COMMIT, the release in ISSUEWRIGHT_RELEASE."""
+
+    name: str = Field(default="preview", min_length=1, max_length=100)
+    command: Command | None = None
+    workflow: str | None = Field(default=None, max_length=200)
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    health: HealthConfig = HealthConfig()
+    timeout_seconds: float = Field(default=1800.0, gt=0, le=14_400)
+
+
+class DeployConfig(Value):
+    """The candidate: how it is built and smoke-tested, and where it goes before and after the merge."""
+
+    build: Command | None = None
+    smoke: Command | None = None
+    preview: EnvironmentConfig | None = None
+    production: EnvironmentConfig | None = None
+    timeout_seconds: float = Field(default=1800.0, gt=0, le=14_400)
+
+
 class MergeConfig(Value):
     """How the merge gate merges."""
 
@@ -76,6 +117,9 @@ class RepoConfig(Value):
     checks: ChecksConfig = ChecksConfig()
     gates: dict[Name, GateConfig] = Field(default_factory=dict)
     merge: MergeConfig = MergeConfig()
+    budget: BudgetConfig = BudgetConfig()
+    deploy: DeployConfig = DeployConfig()
+    artifacts: Literal["keep", "strip", "ref"] = "keep"
     pipelines: dict[Name, Pipeline] = Field(default_factory=dict)
     short_commands: bool = True
 

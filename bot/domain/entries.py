@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from bot.domain.agents import AgentStatus, Feedback, Finding
+from bot.domain.agents import AgentStatus, Feedback, Finding, Opinion
 from bot.domain.config import RepoConfig
 from bot.domain.forge import Actor
 from bot.domain.gates import Subject
@@ -22,6 +22,7 @@ from bot.domain.verdicts import Verdict
 
 Outcome = Literal["merged", "cancelled"]
 AttemptMode = Literal["work", "recheck"]
+Environment = Literal["candidate", "production"]
 
 
 class RunStarted(Value):
@@ -60,7 +61,9 @@ class AttemptStarted(Value):
 
 class AttemptFinished(Value):
     """The attempt ended. `commit` is the branch's head after it and `parent` the head it was put on; both are None
-    when its work was not handed on. `kept` is the commit that holds refused work: the next attempt goes on from it."""
+    when its work was not handed on. `contents` are digests of the artifacts and of the code on that head, `paths`
+    what the attempt itself changed. `opinion` and `findings` are the agent's word on others' work. `kept` is the
+    commit that holds refused work: the next attempt goes on from it."""
 
     kind: Literal["attempt_finished"] = "attempt_finished"
     version: Literal[1] = 1
@@ -73,6 +76,11 @@ class AttemptFinished(Value):
     commit: str | None = None
     parent: str | None = None
     kept: str | None = None
+    opinion: Opinion | None = None
+    findings: tuple[Finding, ...] = ()
+    questions: tuple[str, ...] = ()
+    contents: dict[str, str] = Field(default_factory=dict)
+    paths: tuple[str, ...] = ()
     diff_digest: str | None = None
     artifacts_digest: str | None = None
     changed_files: int = 0
@@ -122,10 +130,29 @@ class Approved(Value):
     by: Actor
     head: str
     given_at: datetime
+    review_id: int | None = None
+
+
+class ApprovalWithdrawn(Value):
+    """An approving review was dismissed before what it approved was merged: it does not count any more."""
+
+    kind: Literal["approval_withdrawn"] = "approval_withdrawn"
+    version: Literal[1] = 1
+    review_id: int
+    by: Actor | None = None
+
+
+class ReviewDismissed(Value):
+    """We dismissed the approving review of an earlier gate, because code has followed it."""
+
+    kind: Literal["review_dismissed"] = "review_dismissed"
+    version: Literal[1] = 1
+    review_id: int
 
 
 class Rejected(Value):
-    """Somebody with permission refused the open gate's subject, and said why."""
+    """Somebody with permission refused the open gate's subject, and said why. `stage` is the one that can act on it
+    (None: the gate's own choice)."""
 
     kind: Literal["rejected"] = "rejected"
     version: Literal[1] = 1
@@ -134,6 +161,7 @@ class Rejected(Value):
     by: Actor
     reason: str
     findings: tuple[Finding, ...] = ()
+    stage: str | None = None
 
 
 class CommandAccepted(Value):
@@ -145,6 +173,42 @@ class CommandAccepted(Value):
     by: Actor
     stage: str | None = None
     note: str = ""
+
+
+class BudgetRaised(Value):
+    """A person allowed the run to spend up to `run_usd` US dollars in all."""
+
+    kind: Literal["budget_raised"] = "budget_raised"
+    version: Literal[1] = 1
+    run_usd: float
+    by: Actor
+
+
+class DeploymentStarted(Value):
+    """A commit is being brought to an environment: the candidate to the preview, or what was merged to production."""
+
+    kind: Literal["deployment_started"] = "deployment_started"
+    version: Literal[1] = 1
+    environment: Environment
+    number: int
+    commit: str
+
+
+class DeploymentFinished(Value):
+    """How it went. `rolled_back` means that the last good version was brought back after a failed health check;
+    `detail` says in words what was done, and what was not for want of configuration."""
+
+    kind: Literal["deployment_finished"] = "deployment_finished"
+    version: Literal[1] = 1
+    environment: Environment
+    number: int
+    commit: str
+    status: Literal["success", "failure", "rolled_back"]
+    release: str
+    detail: str = ""
+    url: str | None = None
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 0.0
 
 
 class HeadMoved(Value):
@@ -194,11 +258,20 @@ class MergeStarted(Value):
 
 
 class MergeWasRefused(Value):
-    """GitHub would not merge the approved head: the repository's rules are not met."""
+    """GitHub would not merge the approved head: the repository's rules are not met. `may_pass` when they can be met
+    without anybody touching this run (a required check still runs, a required review is missing)."""
 
     kind: Literal["merge_was_refused"] = "merge_was_refused"
     version: Literal[1] = 1
     reason: str
+    may_pass: bool = False
+
+
+class MergeUnblocked(Value):
+    """The repository's rules, which a merge waited for, are met now."""
+
+    kind: Literal["merge_unblocked"] = "merge_unblocked"
+    version: Literal[1] = 1
 
 
 class PullRequestMerged(Value):
@@ -253,14 +326,20 @@ Recorded = (
     | GateOpening
     | GateOpened
     | Approved
+    | ApprovalWithdrawn
+    | ReviewDismissed
     | Rejected
     | CommandAccepted
+    | BudgetRaised
+    | DeploymentStarted
+    | DeploymentFinished
     | HeadMoved
     | TimerFired
     | Reminded
     | StopRequested
     | MergeStarted
     | MergeWasRefused
+    | MergeUnblocked
     | PullRequestMerged
     | PullRequestClosed
     | RunParked

@@ -10,10 +10,12 @@ from bot.domain.values import Value
 
 
 class IssueLabelled(Value):
-    """Somebody put a label on an issue. Who, and when, is read from GitHub: the newest `labeled` event counts."""
+    """Somebody put a label on an issue. Who, and when, is read from GitHub: the newest `labeled` event counts.
+    `default_branch` is the repository's, if the delivery said so."""
 
     issue: IssueRef
     label: str
+    default_branch: str | None = None
 
 
 class CommandGiven(Value):
@@ -43,8 +45,17 @@ class ReviewSubmitted(Value):
     review: Review
 
 
+class ReviewWasDismissed(Value):
+    """Somebody took a submitted review out of force."""
+
+    pull: IssueRef
+    review_id: int
+    by: Actor
+
+
 class PullRequestChanged(Value):
-    """The pull request's head or state may have changed: the facts say how it stands now."""
+    """The pull request's head or state may have changed, or whether it may be merged: the facts say how it stands
+    now."""
 
     pull: IssueRef
     by: Actor | None = None
@@ -65,4 +76,4 @@ class MoveMade(Value):
     cause: str
 
 
-Event = IssueLabelled | CommandGiven | ReviewSubmitted | PullRequestChanged | TimerDue | MoveMade
+Event = IssueLabelled | CommandGiven | ReviewSubmitted | ReviewWasDismissed | PullRequestChanged | TimerDue | MoveMade

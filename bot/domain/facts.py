@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from bot.domain.agents import Finding
 from bot.domain.config import RepoConfig
 from bot.domain.forge import Actor, Issue, Label, PullRequest
 from bot.domain.permissions import Permission
@@ -34,4 +35,5 @@ class Facts(Value):
     permission: Permission = Permission.NONE
     pull: PullRequest | None = None
     head_is_ours: bool = False
+    line_comments: tuple[Finding, ...] = ()
     start: StartFacts | None = None

@@ -72,32 +72,55 @@ def _approved(run: Run, entry: e.Approved, at: datetime) -> Run:
         return replace(run, gate=replace(gate, held=(*gate.held, entry)))
     if any(actor.id == entry.by.id for actor in gate.approvals):
         return run
-    gate = replace(gate, approvals=(*gate.approvals, entry.by))
+    reviews = gate.reviews if entry.review_id is None else {**gate.reviews, entry.review_id: entry.by}
+    gate = replace(gate, approvals=(*gate.approvals, entry.by), reviews=reviews)
     if len(gate.approvals) < run.plan.gate(gate.gate).approvals:
         return replace(run, gate=gate)
-    return replace(run, gate=None, passed={**run.passed, gate.gate: Passed(gate.subject, gate.approvals)})
+    passed = Passed(gate.subject, gate.approvals, gate.reviews)
+    return replace(run, gate=None, passed={**run.passed, gate.gate: passed})
+
+
+def _approval_withdrawn(run: Run, entry: e.ApprovalWithdrawn, at: datetime) -> Run:
+    gate = run.gate
+    if gate is not None and (by := gate.reviews.get(entry.review_id)) is not None:
+        left = tuple(actor for actor in gate.approvals if actor.id != by.id)
+        reviews = {number: actor for number, actor in gate.reviews.items() if number != entry.review_id}
+        return replace(run, gate=replace(gate, approvals=left, reviews=reviews))
+    name = run.plan.merge_gate.name
+    passed = run.passed.get(name)
+    if passed is None or entry.review_id not in passed.reviews:
+        return run
+    others = {gate: value for gate, value in run.passed.items() if gate != name}
+    return replace(run, passed=others, merging=None, blocked=None)
+
+
+def _review_dismissed(run: Run, entry: e.ReviewDismissed, at: datetime) -> Run:
+    """It stays in the books as passed; only GitHub does not count it any more."""
+    passed = {
+        name: replace(gate, reviews={n: by for n, by in gate.reviews.items() if n != entry.review_id})
+        for name, gate in run.passed.items()
+    }
+    return replace(run, passed=passed)
 
 
 def _rejected(run: Run, entry: e.Rejected, at: datetime) -> Run:
     if not _is_current(run, entry.gate, entry.round):
         return run
-    target = run.plan.gate(entry.gate).rejects_to
-    state = run.stages[target]
+    chosen = entry.stage if entry.stage in run.stages else None
     feedback = Feedback(source="rejection", name=entry.gate, reason=entry.reason, findings=entry.findings)
-    state = replace(state, done=False, refused=0, feedback=(*state.feedback, feedback))
-    return replace(run.with_stage(target, state).reopened_after(target), gate=None)
+    run = replace(run, stages={name: replace(state, sent_back=0) for name, state in run.stages.items()})
+    return run.reopened(chosen or run.plan.gate(entry.gate).rejects_to, feedback)
 
 
 def _command_accepted(run: Run, entry: e.CommandAccepted, at: datetime) -> Run:
     if entry.verb == "cancel":
         return _cancelled(run, entry.by, entry.note)
-    run = replace(run, parked=None)
-    state = run.stages.get(entry.stage) if entry.stage else None
-    if entry.stage is None or state is None:
+    stages = {name: replace(state, sent_back=0) for name, state in run.stages.items()}
+    run = replace(run, parked=None, blocked=None, stages=stages)
+    if entry.stage is None or entry.stage not in run.stages:
         return run
     note = (Feedback(source="retry", name=entry.by.login, reason=entry.note),) if entry.note else ()
-    state = replace(state, done=False, refused=0, feedback=(*state.feedback, *note))
-    return run.with_stage(entry.stage, state).reopened_after(entry.stage)
+    return run.reopened(entry.stage, *note)
 
 
 def _head_moved(run: Run, entry: e.HeadMoved, at: datetime) -> Run:
@@ -111,6 +134,7 @@ def _head_moved(run: Run, entry: e.HeadMoved, at: datetime) -> Run:
         head=entry.head,
         gate=None,
         merging=None,
+        blocked=None,
         passed=passed,
         stages=stages,
         parked=run.parked if stays_parked else None,
@@ -145,11 +169,40 @@ def _merge_started(run: Run, entry: e.MergeStarted, at: datetime) -> Run:
 def _merge_was_refused(run: Run, entry: e.MergeWasRefused, at: datetime) -> Run:
     if run.merging is None:
         return run
+    if entry.may_pass:
+        return replace(run, merging=None, blocked=entry.reason)
     return replace(run, merging=None, parked=f"GitHub does not allow the merge: {entry.reason}")
 
 
+def _merge_unblocked(run: Run, entry: e.MergeUnblocked, at: datetime) -> Run:
+    return replace(run, blocked=None)
+
+
+def _budget_raised(run: Run, entry: e.BudgetRaised, at: datetime) -> Run:
+    return replace(run, budget_usd=entry.run_usd, parked=None)
+
+
+def _deployment_started(run: Run, entry: e.DeploymentStarted, at: datetime) -> Run:
+    return replace(run, deploying=entry) if run.deploying is None else run
+
+
+def _deployment_finished(run: Run, entry: e.DeploymentFinished, at: datetime) -> Run:
+    """A candidate that is not healthy goes back to whoever can mend it, with the evidence."""
+    started = run.deploying
+    if started is None or (started.environment, started.number) != (entry.environment, entry.number):
+        return run
+    run = replace(run, deploying=None, deployments=(*run.deployments, entry))
+    ships = next((stage for stage in run.plan.stages if stage.ships), None)
+    if ships is None or entry.environment == "production" or entry.status == "success":
+        return run
+    state = run.stages[ships.name]
+    run = run.with_stage(ships.name, replace(state, done=False, sent_back=state.sent_back + 1))
+    feedback = Feedback(source="check", name="deployment", reason=entry.detail, findings=entry.findings)
+    return run.reopened(ships.sends_back_to or ships.name, feedback)
+
+
 def _pull_request_merged(run: Run, entry: e.PullRequestMerged, at: datetime) -> Run:
-    return replace(run, merged_sha=entry.sha, merging=None, gate=None, parked=None)
+    return replace(run, merged_sha=entry.sha, merging=None, blocked=None, gate=None, parked=None)
 
 
 def _pull_request_closed(run: Run, entry: e.PullRequestClosed, at: datetime) -> Run:
@@ -158,7 +211,7 @@ def _pull_request_closed(run: Run, entry: e.PullRequestClosed, at: datetime) -> 
 
 def _cancelled(run: Run, by: Actor, reason: str) -> Run:
     """Nothing more is asked of anybody; whatever the run was stuck at does not matter any more."""
-    return replace(run, cancelled_by=by, cancel_reason=reason, gate=None, merging=None, parked=None)
+    return replace(run, cancelled_by=by, cancel_reason=reason, gate=None, merging=None, blocked=None, parked=None)
 
 
 def _run_parked(run: Run, entry: e.RunParked, at: datetime) -> Run:
@@ -185,6 +238,8 @@ _CHANGES: dict[type, Callable[[Run, Any, datetime], Run]] = {
     e.GateOpening: _gate_opening,
     e.GateOpened: _gate_opened,
     e.Approved: _approved,
+    e.ApprovalWithdrawn: _approval_withdrawn,
+    e.ReviewDismissed: _review_dismissed,
     e.Rejected: _rejected,
     e.CommandAccepted: _command_accepted,
     e.HeadMoved: _head_moved,
@@ -193,6 +248,10 @@ _CHANGES: dict[type, Callable[[Run, Any, datetime], Run]] = {
     e.StopRequested: _stop_requested,
     e.MergeStarted: _merge_started,
     e.MergeWasRefused: _merge_was_refused,
+    e.MergeUnblocked: _merge_unblocked,
+    e.BudgetRaised: _budget_raised,
+    e.DeploymentStarted: _deployment_started,
+    e.DeploymentFinished: _deployment_finished,
     e.PullRequestMerged: _pull_request_merged,
     e.PullRequestClosed: _pull_request_closed,
     e.RunParked: _run_parked,

@@ -77,6 +77,7 @@ class PullRequest(Value):
     draft: bool
     merged: bool
     merge_commit_sha: str | None
+    mergeable_state: str = "unknown"
     head_ref: str
     head_sha: str
     base_ref: str

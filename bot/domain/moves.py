@@ -4,6 +4,8 @@ from bot.domain.agents import Feedback
 from bot.domain.entries import (
     AttemptMode,
     AttemptStarted,
+    DeploymentStarted,
+    Environment,
     GateOpening,
     MergeStarted,
     Outcome,
@@ -52,6 +54,21 @@ class Remind(Value):
     round: int
 
 
+class DismissReview(Value):
+    """Take the approving review of an earlier gate out of force: code has followed what it approved."""
+
+    gate: str
+    review_id: int
+
+
+class Deploy(Value):
+    """Bring a commit to an environment: build, deploy, verify."""
+
+    environment: Environment
+    number: int
+    commit: str
+
+
 class Merge(Value):
     """Merge exactly what was approved."""
 
@@ -70,7 +87,7 @@ class Finish(Value):
     outcome: Outcome
 
 
-Move = StartAttempt | StopAttempt | OpenPullRequest | OpenGate | Remind | Merge | Park | Finish
+Move = StartAttempt | StopAttempt | OpenPullRequest | OpenGate | Remind | DismissReview | Deploy | Merge | Park | Finish
 
 
 def claim(move: Move) -> Recorded | None:
@@ -82,11 +99,13 @@ def claim(move: Move) -> Recorded | None:
             return StopRequested(**move.model_dump())
         case OpenGate():
             return GateOpening(**move.model_dump())
+        case Deploy():
+            return DeploymentStarted(**move.model_dump())
         case Merge():
             return MergeStarted(**move.model_dump())
         case Park():
             return RunParked(**move.model_dump())
-        case OpenPullRequest() | Remind() | Finish():
+        case OpenPullRequest() | Remind() | DismissReview() | Finish():
             return None
 
 
@@ -105,6 +124,10 @@ def describe(move: Move) -> str:
             return f"opening gate {move.gate}"
         case Remind():
             return f"reminding of gate {move.gate}"
+        case DismissReview():
+            return f"dismissing the review that approved gate {move.gate}"
+        case Deploy():
+            return f"deploying {move.commit[:10]} ({move.environment})"
         case Merge():
             return "merging"
         case Park():

@@ -2,6 +2,8 @@
 
 from bot.domain.gates import Subject
 from bot.domain.moves import (
+    Deploy,
+    DismissReview,
     Finish,
     Merge,
     Move,
@@ -13,6 +15,7 @@ from bot.domain.moves import (
     StopAttempt,
 )
 from bot.domain.pipeline import Gate, Stage
+from bot.domain.progress import why_stuck
 from bot.domain.run import GateState, Run
 
 
@@ -25,15 +28,19 @@ def next_moves(run: Run) -> tuple[Move, ...]:
         return ()
     if run.is_winding_up:
         return _wind_up(run)
-    if run.live:
+    if run.live or run.deploying:
         return ()
+    if (outdated := _outdated_review(run)) is not None:
+        return (outdated,)
+    if (candidate := _candidate(run)) is not None:
+        return (candidate,)
     match run.step:
         case Stage() as stage:
             return _stage_moves(run, stage)
         case Gate() as gate:
             return _gate_moves(run, gate)
         case None:
-            return _merge_moves(run)
+            return () if run.blocked else _merge_moves(run)
 
 
 def waiting_for(run: Run) -> str | None:
@@ -47,8 +54,12 @@ def waiting_for(run: Run) -> str | None:
     if run.live:
         verb = "to stop" if run.stop_requested else "to finish"
         return f"attempt {run.live.number} of {run.live.stage} {verb}"
+    if run.deploying:
+        return f"the deployment of {run.deploying.commit[:10]} ({run.deploying.environment}) to finish"
     if run.gate:
         return _approval_at(run, run.gate)
+    if run.blocked:
+        return f"the repository's rules to allow the merge: {run.blocked}"
     return None
 
 
@@ -65,13 +76,17 @@ def _wind_up(run: Run) -> tuple[Move, ...]:
     if run.live:
         reason = "the run was cancelled" if run.cancelled_by else "the pull request was merged"
         return (StopAttempt(stage=run.live.stage, number=run.live.number, reason=reason),)
+    if run.deploying:
+        return ()
+    if run.merged_sha and run.started.config.deploy.production is not None and run.deployment("production") is None:
+        return (Deploy(environment="production", number=1, commit=run.merged_sha),)
     return (Finish(outcome="merged" if run.merged_sha else "cancelled"),)
 
 
 def _stage_moves(run: Run, stage: Stage) -> tuple[Move, ...]:
     state = run.stages[stage.name]
-    if state.refused >= stage.rounds:
-        return (Park(reason=f"{stage.name} did not succeed in {state.refused} attempts in a row"),)
+    if (stuck := why_stuck(run, stage)) is not None:
+        return (Park(reason=stuck),)
     return (
         StartAttempt(
             stage=stage.name,
@@ -81,6 +96,28 @@ def _stage_moves(run: Run, stage: Stage) -> tuple[Move, ...]:
             feedback=state.feedback,
         ),
     )
+
+
+def _outdated_review(run: Run) -> DismissReview | None:
+    """A review that approved an earlier gate would count for branch protection, although code has followed it."""
+    for name, gate in run.passed.items():
+        if name != run.plan.merge_gate.name and run.head != gate.subject.head:
+            for review_id in gate.reviews:
+                return DismissReview(gate=name, review_id=review_id)
+    return None
+
+
+def _candidate(run: Run) -> Deploy | None:
+    """What a stage that ships has handed on is deployed before anybody else works on it."""
+    ships = next((stage for stage in run.plan.stages if stage.ships and run.stages[stage.name].done), None)
+    if ships is None:
+        return None
+    handed_on = [a.finished.commit for a in run.stages[ships.name].attempts if a.finished and a.finished.commit]
+    tried = [d for d in run.deployments if d.environment == "candidate"]
+    shipped = run.deployment("candidate")
+    if not handed_on or (shipped is not None and shipped.status == "success" and shipped.commit == handed_on[-1]):
+        return None
+    return Deploy(environment="candidate", number=len(tried) + 1, commit=handed_on[-1])
 
 
 def _gate_moves(run: Run, gate: Gate) -> tuple[Move, ...]:

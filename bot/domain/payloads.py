@@ -10,7 +10,14 @@ from bot.domain.commands import find
 from bot.domain.comments import find_commands
 from bot.domain.decisions import Ignored
 from bot.domain.errors import UserError
-from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
+from bot.domain.events import (
+    CommandGiven,
+    Event,
+    IssueLabelled,
+    PullRequestChanged,
+    ReviewSubmitted,
+    ReviewWasDismissed,
+)
 from bot.domain.forge import Actor, Comment, Review
 from bot.domain.refs import IssueRef, RepoRef
 
@@ -31,6 +38,7 @@ class _User(_Payload):
 
 class _Repository(_Payload):
     full_name: str
+    default_branch: str | None = None
 
 
 class _Issue(_Payload):
@@ -52,6 +60,10 @@ class _Comment(_Payload):
 
 class _Pull(_Payload):
     number: int
+
+
+class _CheckRun(_Payload):
+    pull_requests: tuple[_Pull, ...] = ()
 
 
 class _Review(_Payload):
@@ -85,6 +97,10 @@ class _IssueComment(_Delivery):
 
 class _PullRequest(_Delivery):
     pull_request: _Pull
+
+
+class _CheckRunDelivery(_Delivery):
+    check_run: _CheckRun
 
 
 class _PullRequestReview(_Delivery):
@@ -165,7 +181,8 @@ def _issues(payload: dict[str, Any]) -> Parsed:
     if delivery.issue.pull_request is not None:
         return Ignored(why="a label on a pull request starts nothing")
     issue = IssueRef(repo=delivery.repo, number=delivery.issue.number)
-    return (IssueLabelled(issue=issue, label=delivery.label.name),)
+    branch = delivery.repository.default_branch
+    return (IssueLabelled(issue=issue, label=delivery.label.name, default_branch=branch),)
 
 
 def _issue_comment(payload: dict[str, Any]) -> Parsed:
@@ -195,6 +212,9 @@ def _pull_request(payload: dict[str, Any]) -> Parsed:
 
 def _pull_request_review(payload: dict[str, Any]) -> Parsed:
     delivery = _PullRequestReview.model_validate(payload)
+    if delivery.action == "dismissed":
+        ref = IssueRef(repo=delivery.repo, number=delivery.pull_request.number)
+        return (ReviewWasDismissed(pull=ref, review_id=delivery.review.id, by=delivery.sender.actor),)
     if delivery.action != "submitted":
         return Ignored(why=f"`pull_request_review.{delivery.action}` decides nothing")
     pull = IssueRef(repo=delivery.repo, number=delivery.pull_request.number)
@@ -212,9 +232,18 @@ def _pull_request_review(payload: dict[str, Any]) -> Parsed:
     return events_of_review(pull, review) or Ignored(why="the review decides nothing and gives no command")
 
 
+def _check_run(payload: dict[str, Any]) -> Parsed:
+    delivery = _CheckRunDelivery.model_validate(payload)
+    if delivery.action != "completed":
+        return Ignored(why=f"`check_run.{delivery.action}` lets nothing be merged")
+    pulls = [IssueRef(repo=delivery.repo, number=pull.number) for pull in delivery.check_run.pull_requests]
+    return tuple(PullRequestChanged(pull=pull) for pull in pulls) or Ignored(why="it belongs to no pull request")
+
+
 _READERS: dict[str, Callable[[dict[str, Any]], Parsed]] = {
     "issues": _issues,
     "issue_comment": _issue_comment,
     "pull_request": _pull_request,
     "pull_request_review": _pull_request_review,
+    "check_run": _check_run,
 }

@@ -23,15 +23,28 @@ def _is_name(text: str) -> str:
 Name = Annotated[str, AfterValidator(_is_name)]
 
 
+CODE = "code"
+"""The input that stands for every file outside the folder of artifacts."""
+SPEC = "spec.md"
+
+
 class Stage(Value):
-    """One position that an agent fills. `checks` judge its work; `rounds` is how many refused attempts in a
-    row it may make before a person is asked."""
+    """One position that an agent fills.
+
+    `inputs` are artifacts by name, or `code`: the stage runs again only when one of them has changed. `outputs` are
+    the artifacts it must leave. `writes` says whether it may touch code at all. `checks` judge its work; `rounds` is
+    how often in a row its work may be refused (or it may send work back to `sends_back_to`) before a person is
+    asked. A stage that `ships` hands a candidate to the deployment.
+    """
 
     stage: Name
     role: Name
-    inputs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = (SPEC, CODE)
     outputs: tuple[str, ...] = ()
+    writes: Literal["code", "artifacts"] = "code"
     checks: tuple[Name, ...] = ()
+    sends_back_to: Name | None = None
+    ships: bool = False
     rounds: int = Field(default=3, ge=1, le=20)
     limits: Limits = Limits()
 
@@ -41,10 +54,12 @@ class Stage(Value):
 
 
 class Gate(Value):
-    """One position where people decide. A rejection goes to the stage `rejects_to`; times are in hours."""
+    """One position where people decide. They are shown the artifacts `shows`. A rejection that nobody else can act
+    on goes to the stage `rejects_to`; times are in hours."""
 
     gate: Name
     rejects_to: Name
+    shows: tuple[str, ...] = ()
     approvals: int = Field(default=1, ge=1, le=20)
     remind_after_hours: float | None = Field(default=24.0, gt=0)
     expire_after_hours: float | None = Field(default=None, gt=0)
@@ -96,6 +111,9 @@ class Pipeline(Value):
                 problem = f"gate `{step.name}` rejects to `{step.rejects_to}`, which is no stage before it"
                 raise ValueError(f"are not in order: {problem}: name one that is")
             if isinstance(step, Stage):
+                if step.sends_back_to is not None and step.sends_back_to not in seen:
+                    problem = f"stage `{step.name}` sends back to `{step.sends_back_to}`, which is no stage before it"
+                    raise ValueError(f"are not in order: {problem}: name one that is")
                 seen.add(step.name)
         if not steps or not isinstance(steps[-1], Gate):
             raise ValueError("must end with a gate: put the one that guards the merge there")

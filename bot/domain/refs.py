@@ -7,6 +7,9 @@ from pydantic import field_validator
 
 from bot.domain.values import Value
 
+ARTIFACTS = "specs"
+"""The top-level folder in a repository that holds every run's folder of artifacts."""
+
 _OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\Z")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}\Z")
 _SLUG_LENGTH = 40

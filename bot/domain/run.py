@@ -4,7 +4,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.domain.agents import Feedback
-from bot.domain.entries import Approved, AttemptFinished, AttemptStarted, Outcome, RunStarted
+from bot.domain.entries import (
+    Approved,
+    AttemptFinished,
+    AttemptStarted,
+    DeploymentFinished,
+    DeploymentStarted,
+    Environment,
+    Outcome,
+    RunStarted,
+)
 from bot.domain.forge import Actor
 from bot.domain.gates import Subject
 from bot.domain.pipeline import Pipeline, Stage, Step
@@ -25,13 +34,14 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class StageState:
     """Where a stage stands. `feedback` is what the next attempt must answer; `refused` counts attempts in a row
-    whose work was not handed on. A stage that is done has feedback when a commit that a person pushed later does
-    not pass its checks."""
+    whose work was not handed on, `sent_back` how often in a row it found others' work wanting. A stage that is done
+    has feedback when a commit that a person pushed later does not pass its checks."""
 
     attempts: tuple[Attempt, ...] = ()
     done: bool = False
     feedback: tuple[Feedback, ...] = ()
     refused: int = 0
+    sent_back: int = 0
 
     @property
     def kept(self) -> str | None:
@@ -52,6 +62,7 @@ class GateState:
     comment_id: int | None = None
     shown_at: datetime | None = None
     approvals: tuple[Actor, ...] = ()
+    reviews: dict[int, Actor] = field(default_factory=dict)
     held: tuple[Approved, ...] = ()
     early: tuple[Actor, ...] = ()
     reminder_due: bool = False
@@ -59,10 +70,11 @@ class GateState:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A gate that people let through: what they approved, and who they were."""
+    """A gate that people let through: what they approved, who they were, and which of them did so by review."""
 
     subject: Subject
     by: tuple[Actor, ...]
+    reviews: dict[int, Actor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,7 @@ class Run:
     hash: str
     stages: dict[str, StageState]
     head: str | None = None
+    contents: dict[str, str] = field(default_factory=dict)
     judged: Judged | None = None
     pull_number: int | None = None
     pull_node_id: str | None = None
@@ -93,6 +106,10 @@ class Run:
     rounds: dict[str, int] = field(default_factory=dict)
     passed: dict[str, Passed] = field(default_factory=dict)
     merging: Subject | None = None
+    blocked: str | None = None
+    budget_usd: float | None = None
+    deploying: DeploymentStarted | None = None
+    deployments: tuple[DeploymentFinished, ...] = ()
     merged_sha: str | None = None
     cancelled_by: Actor | None = None
     cancel_reason: str = ""
@@ -137,6 +154,15 @@ class Run:
                 return step
         return None
 
+    @property
+    def cap_usd(self) -> float:
+        """US dollars that the run may spend in all."""
+        return self.started.config.budget.run_usd if self.budget_usd is None else self.budget_usd
+
+    def deployment(self, environment: Environment) -> DeploymentFinished | None:
+        """The last deployment to that environment; None before there was one."""
+        return next((d for d in reversed(self.deployments) if d.environment == environment), None)
+
     def attempt(self, stage: str, number: int) -> Attempt | None:
         """That attempt of that stage; None when the journal has none."""
         attempts = self.stages[stage].attempts if stage in self.stages else ()
@@ -146,15 +172,31 @@ class Run:
         """The run with that stage in that state."""
         return replace(self, stages={**self.stages, name: state})
 
-    def reopened_after(self, name: str) -> "Run":
-        """What comes after that stage has new input: its stages are not done any more, its gates neither passed
-        nor open, and nothing is about to be merged."""
-        names = [step.name for step in self.plan.steps]
-        later = set(names[names.index(name) + 1 :])
+    def reopened(self, name: str, *feedback: Feedback) -> "Run":
+        """That stage has something to answer: it is not done, no later gate is open, nothing is about to be merged.
+        Whether later stages have to run again is seen when it has handed on what it changes."""
+        state = self.stages[name]
+        state = replace(state, done=False, refused=0, feedback=(*state.feedback, *feedback))
         return replace(
-            self,
-            stages={n: replace(s, done=False, refused=0) if n in later else s for n, s in self.stages.items()},
-            passed={n: passed for n, passed in self.passed.items() if n not in later},
-            gate=None if self.gate is not None and self.gate.gate in later else self.gate,
-            merging=None,
+            self.with_stage(name, state), gate=None, merging=None, blocked=None, passed=self._still_passed(name)
         )
+
+    def with_contents(self, stage: str, contents: dict[str, str]) -> "Run":
+        """The stage has handed on files: whoever reads one that has changed, after it, has to look again."""
+        everything = self.contents.keys() | contents.keys()
+        changed = {name for name in everything if self.contents.get(name) != contents.get(name)}
+        later = self._steps_after(stage)
+        again = {s.name for s in self.plan.stages if s.name in later and changed & {*s.inputs}}
+        shown = {gate.name for gate in self.plan.gates if gate.name in later and changed & {*gate.shows}}
+        stages = {n: replace(s, done=False, refused=0) if n in again else s for n, s in self.stages.items()}
+        passed = {n: p for n, p in self._still_passed(stage).items() if n not in shown}
+        return replace(self, stages=stages, passed=passed, contents=contents)
+
+    def _still_passed(self, stage: str) -> dict[str, Passed]:
+        """The merge gate shows everything: it is passed for one head only."""
+        later = self._steps_after(stage)
+        return {n: p for n, p in self.passed.items() if n not in later or n != self.plan.merge_gate.name}
+
+    def _steps_after(self, name: str) -> set[str]:
+        names = [step.name for step in self.plan.steps]
+        return set(names[names.index(name) + 1 :])

@@ -9,7 +9,7 @@ from bot.domain.facts import Facts, StartFacts
 from bot.domain.forge import Actor
 from bot.domain.permissions import Permission
 from bot.domain.pipeline import Pipeline
-from bot.domain.refs import IssueRef, branch_name, run_id, spec_name
+from bot.domain.refs import ARTIFACTS, IssueRef, branch_name, run_id, spec_name
 from bot.domain.wording import fenced, quoted
 
 MAY_SPEND = Permission.WRITE
@@ -71,7 +71,7 @@ def _first_entry(wanted: StartFacts, pipeline: Pipeline, by: Actor) -> RunStarte
         base_branch=wanted.base_branch,
         base_sha=wanted.base_sha,
         branch=branch_name(issue, wanted.issue.title, ordinal),
-        folder=f"specs/{spec_name(issue, wanted.issue.title, ordinal)}",
+        folder=f"{ARTIFACTS}/{spec_name(issue, wanted.issue.title, ordinal)}",
     )
 
 

@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
+from bot.domain.agents import Finding
 from bot.domain.decisions import Accepted, Decision, Refusal
 from bot.domain.entries import Approved, Rejected
 from bot.domain.facts import Facts
-from bot.domain.forge import Actor
+from bot.domain.forge import Actor, Review
 from bot.domain.permissions import Permission
 from bot.domain.run import Run
 
@@ -14,17 +15,19 @@ _GRAIN = timedelta(seconds=1)
 """GitHub's times are whole seconds; ours are not."""
 
 
-def approve(run: Run, *, by: Actor, at: datetime, saw: str | None, facts: Facts, cause: str) -> Decision:
-    """An approval of the open gate's subject. `saw` is the head that a review was made on, None for a command."""
+def approve(run: Run, *, by: Actor, at: datetime, review: Review | None, facts: Facts, cause: str) -> Decision:
+    """An approval of the open gate's subject, by review or (`review` is None) by command."""
     gate = run.gate
     problem = _cannot_decide(run, by, at, facts, "approve")
     if problem is not None or gate is None:
         return Refusal(reason=problem or "", cause=cause)
     head = gate.subject.head
-    if saw is not None and saw != head:
-        reason = f"This approves {saw[:10]}, but gate `{gate.gate}` shows {head[:10]}: please review that one."
+    if review is not None and review.commit_id != head:
+        reason = (
+            f"This approves {review.commit_id[:10]}, but gate `{gate.gate}` shows {head[:10]}: please review that one."
+        )
         return Refusal(reason=reason, cause=cause)
-    if facts.pull is None or facts.pull.head_sha != head:
+    if (facts.pull is None and review is None) or (facts.pull is not None and facts.pull.head_sha != head):
         now = facts.pull.head_sha[:10] if facts.pull else "unknown"
         moved = f"Gate `{gate.gate}` shows {head[:10]}, but the branch is at {now} now"
         return Refusal(reason=f"{moved}: I will show that one, and ask again.", cause=cause)
@@ -32,7 +35,8 @@ def approve(run: Run, *, by: Actor, at: datetime, saw: str | None, facts: Facts,
         needed = run.plan.gate(gate.gate).approvals
         reason = f"You have approved gate `{gate.gate}` already: it needs {needed} people, and one more is not you."
         return Refusal(reason=reason, cause=cause)
-    entry = Approved(gate=gate.gate, round=gate.round, by=by, head=head, given_at=at)
+    review_id = review.id if review is not None else None
+    entry = Approved(gate=gate.gate, round=gate.round, by=by, head=head, given_at=at, review_id=review_id)
     return Accepted(entry=entry, cause=cause)
 
 
@@ -42,11 +46,29 @@ def reject(run: Run, *, by: Actor, at: datetime, reason: str, facts: Facts, caus
     problem = _cannot_decide(run, by, at, facts, "reject")
     if problem is not None or gate is None:
         return Refusal(reason=problem or "", cause=cause)
-    if not reason.strip():
+    if not reason.strip() and not facts.line_comments:
         hint = "Please say what should change, so that the next attempt can act on it: `/reject <why>`."
         return Refusal(reason=hint, cause=cause)
-    entry = Rejected(gate=gate.gate, round=gate.round, by=by, reason=reason.strip())
+    stage, reason = _who_can_act(run, gate.gate, reason.strip(), facts.line_comments)
+    entry = Rejected(gate=gate.gate, round=gate.round, by=by, reason=reason, findings=facts.line_comments, stage=stage)
     return Accepted(entry=entry, cause=cause)
+
+
+def _who_can_act(run: Run, gate: str, reason: str, comments: tuple[Finding, ...]) -> tuple[str, str]:
+    """The stage that a rejection goes to: the one it names (`docs: …`), the last one that wrote all the files which
+    its line comments are about, or the gate's own choice. And the reason without that name."""
+    before = [stage.name for stage in run.plan.stages_before(gate)]
+    named, colon, rest = reason.partition(":")
+    if colon and named.strip().lower() in before:
+        return named.strip().lower(), rest.strip()
+    paths = {comment.path for comment in comments if comment.path is not None}
+    for name in reversed(before):
+        written = {
+            path for a in run.stages[name].attempts if a.finished and a.finished.commit for path in a.finished.paths
+        }
+        if paths and paths <= written:
+            return name, reason
+    return run.plan.gate(gate).rejects_to, reason
 
 
 def _cannot_decide(run: Run, by: Actor, at: datetime, facts: Facts, verb: str) -> str | None:

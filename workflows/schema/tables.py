@@ -131,6 +131,40 @@ gates = Table(
     Column("closed_at", Text),
 )
 
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("repo", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("usd", Float, nullable=False),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
+    Column("repo", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("usd", Float, nullable=False),
+    Column("settled_usd", Float),
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("environment", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("commit_sha", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("release", Text),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("url", Text),
+    Column("started_at", Text, nullable=False),
+    Column("finished_at", Text),
+)
+
 effects = Table(
     "effects",
     metadata,

@@ -2,6 +2,7 @@
 
 from bot.domain.commands.approve import Approve
 from bot.domain.commands.base import Command
+from bot.domain.commands.budget import Budget
 from bot.domain.commands.cancel import Cancel
 from bot.domain.commands.help import Help
 from bot.domain.commands.reject import Reject
@@ -9,7 +10,7 @@ from bot.domain.commands.retry import Retry
 from bot.domain.commands.spec import Spec
 from bot.domain.commands.status import Status
 
-_COMMANDS = (Spec(), Approve(), Reject(), Retry(), Cancel(), Status())
+_COMMANDS = (Spec(), Approve(), Reject(), Retry(), Cancel(), Budget(), Status())
 
 COMMANDS: tuple[Command, ...] = (*_COMMANDS, Help(_COMMANDS))
 

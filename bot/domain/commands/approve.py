@@ -22,4 +22,4 @@ class Approve(Command):
         if call.argument and run.gate and call.argument != run.gate.gate:
             reason = f"Gate {quoted(call.argument)} is not open; gate `{run.gate.gate}` is: write `/approve`."
             return Refusal(reason=reason, cause=call.cause)
-        return approve(run, by=call.by, at=call.at, saw=None, facts=facts, cause=call.cause)
+        return approve(run, by=call.by, at=call.at, review=None, facts=facts, cause=call.cause)

@@ -197,7 +197,7 @@ def test_from_the_label_to_the_merge(localhub: Hub, github: GitHub, repository: 
     assert repository.find_pull_request(BRANCH) == pull
     check_run = repository.create_check_run(report(sha))
     assert repository.find_check_runs(sha, "acme--tally--1") == [check_run]
-    repository.mark_ready(pull)
+    repository.mark_ready(pull.node_id)
     assert not repository.pull_request(pull.number).draft
     repository.request_reviewers(pull.number, ["maya"])
     localhub.as_person("maya", "POST", f"/pulls/{pull.number}/reviews", {"event": "APPROVE", "body": "Nice"})

@@ -10,6 +10,13 @@ down_revision = None
 def upgrade() -> None:
     """Create them."""
     op.create_table(
+        "budgets",
+        sa.Column("repo", sa.Text(), nullable=False),
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("usd", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("repo", "day"),
+    )
+    op.create_table(
         "claims",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
@@ -129,6 +136,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "stage", "number"),
     )
     op.create_table(
+        "deployments",
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("commit_sha", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("release", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.Text(), nullable=False),
+        sa.Column("finished_at", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["runs.run_id"],
+        ),
+        sa.PrimaryKeyConstraint("run_id", "environment", "number"),
+    )
+    op.create_table(
         "entries",
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
@@ -164,6 +189,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "gate", "round"),
     )
     op.create_table(
+        "reservations",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("repo", sa.Text(), nullable=False),
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("usd", sa.Float(), nullable=False),
+        sa.Column("settled_usd", sa.Float(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["runs.run_id"],
+        ),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_table(
         "surfaces",
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("surface", sa.Text(), nullable=False),
@@ -180,8 +219,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them."""
     op.drop_table("surfaces")
+    op.drop_table("reservations")
     op.drop_table("gates")
     op.drop_table("entries")
+    op.drop_table("deployments")
     op.drop_table("costs")
     op.drop_table("attempts")
     op.drop_table("workers")
@@ -198,3 +239,4 @@ def downgrade() -> None:
     op.drop_table("deliveries")
     op.drop_table("decisions")
     op.drop_table("claims")
+    op.drop_table("budgets")
