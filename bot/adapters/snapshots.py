@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import PurePosixPath
 
 from bot.adapters.git import Git
+from bot.adapters.worktrees import changed_names
 from bot.domain.errors import UserError
 from bot.domain.trees import ChangedFile, FileStatus, Snapshot, path_text
 
@@ -22,8 +23,7 @@ def take(git: Git, plain: Git, base: str) -> Snapshot:
     Raises UserError with the path for nested repositories, names like `.git`, and links that lead outside.
     """
     # Not `git add -A`: it would run `git status` inside submodules, by the configuration that lies there.
-    listed = git.run("ls-files", "-z", "-o", "-m", "-d", "--exclude-standard").stdout
-    names = list(dict.fromkeys(name for name in listed.split(b"\0") if name))
+    names = changed_names(git)
     for name in names:
         _refuse_name(name)
     # What lies behind a link is not in the repository, even if a file of the same name was: git only says so.

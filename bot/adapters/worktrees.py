@@ -34,9 +34,6 @@ def register(git: Git, path: Path, start: str) -> None:
 
 def fill(git: Git, tree: str) -> None:
     """Make index and files those of `tree` (a commit will do): files that git knows, whatever happened to them."""
-    assert git.index is not None
-    # The attempt's lock is ours, so a lock on its index was left by the dead.
-    git.index.with_name(f"{git.index.name}.lock").unlink(missing_ok=True)
     git.run("read-tree", "--reset", "-u", "--no-recurse-submodules", tree)
 
 
@@ -55,13 +52,23 @@ def set_back(git: Git, tree: str) -> None:
     with suppress(GitFailed):
         fill(git, tree)
         git.run("clean", "--quiet", "-ffd")
-        if not git.run("ls-files", "-z", "-o", "-m", "-d", "--exclude-standard").stdout:
+        if not changed_names(git):
             return
     for entry in list(os.scandir(git.work_tree)):
         if entry.name != ".git":
             discard(Path(entry.path), git.work_tree.parent)
     git.index.unlink(missing_ok=True)
     fill(git, tree)
+
+
+def changed_names(git: Git) -> list[bytes]:
+    """Names that the index does not have as they lie in the work tree: new, gone, or touched (maybe for nothing).
+
+    Submodules are compared by their commit alone: looking inside would obey the configuration that lies there.
+    """
+    new = git.run("ls-files", "-z", "--others", "--exclude-standard").stdout
+    touched = git.run("diff-files", "-z", "--name-only", "--ignore-submodules=dirty").stdout
+    return [name for name in dict.fromkeys((new + touched).split(b"\0")) if name]
 
 
 def require_directory(path: Path) -> None:

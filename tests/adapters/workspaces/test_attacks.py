@@ -270,6 +270,16 @@ def test_a_folder_that_became_a_link_is_not_written_through(
     assert sorted(os.listdir(outside)) == ["count.py"]
 
 
+def test_files_behind_an_ignored_link_are_gone(workspaces: Workspaces, start: str, attempt: Attempt) -> None:
+    workspace = workspaces.prepare(attempt(1), TALLY, start=start)
+    path = Path(workspace.path)
+    (path / "app").rename(path / "build")
+    (path / "app").symlink_to("build")
+    (path / ".gitignore").write_text("/build/\n/app\n")
+    changed = {file.path: file.status for file in workspaces.snapshot(workspace).changed}
+    assert changed == {".gitignore": "modified", "app/count.py": "deleted", "app/names.py": "deleted"}
+
+
 def test_names_are_kept_as_they_are(workspaces: Workspaces, start: str, attempt: Attempt, server: GitServer) -> None:
     names = [b"with space", b"two\nlines", b"-rf", b"--help", b"caf\xe9", "café ☕".encode(), b'"quoted"', b"a\\b"]
     names += [b"tab\there", b":(top)x", b"*", b"HEAD", b"start ", b"d e/-x\xff\n/y", b"@{0}"]

@@ -20,7 +20,18 @@ from tests.adapters.workspaces.wrapper import Wrapper, wrapped_git
 
 PROJECT = Path(__file__).parents[3]
 # Every git process of an attempt, in order.
-COMMANDS = ["init", "fetch", "worktree", "read-tree", "ls-files", "update-index", "write-tree", "diff-tree", "clean"]
+COMMANDS = [
+    "init",
+    "fetch",
+    "worktree",
+    "read-tree",
+    "ls-files",
+    "diff-files",
+    "update-index",
+    "write-tree",
+    "diff-tree",
+    "clean",
+]
 COMMANDS += ["update-ref", "commit-tree", "push"]
 Attempt = Callable[[int], AttemptRef]
 
