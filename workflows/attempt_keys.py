@@ -1,4 +1,4 @@
-"""Natural keys of an attempt's effects."""
+"""Natural keys of attempts and deployments, and of their effects."""
 
 from bot.domain.refs import AttemptRef
 
@@ -6,3 +6,8 @@ from bot.domain.refs import AttemptRef
 def push_key(run_id: str, stage: str, number: int) -> str:
     """The effect that moves the run's branch to an attempt's commit."""
     return f"{AttemptRef(run_id=run_id, stage=stage, number=number).key}:push"
+
+
+def deployment_ref(run_id: str, environment: str, number: int) -> AttemptRef:
+    """What a deployment's workspace and command are known by on their machine."""
+    return AttemptRef(run_id=run_id, stage=f"deploy-{environment}", number=number)

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from bot.adapters.agents import agent as agent_named
 from bot.adapters.judging import run_checks
 from bot.adapters.tree_files import write_inside
-from bot.domain.agents import AgentRequest, AgentResult, Finding
-from bot.domain.errors import Rejected
+from bot.domain.agents import AgentRequest, AgentResult, AgentStatus, Finding
+from bot.domain.errors import Rejected, UserError
 from bot.domain.pipeline import CODE, SPEC, Stage
 from bot.domain.refs import ARTIFACTS, AttemptRef
 from bot.domain.rendering import handoff_message
@@ -74,9 +74,12 @@ def run_agent(
 ) -> AgentResult:
     """The agent's result: of an agent started now, adopted from a worker that died, or finished long ago."""
     request = agent_request(here, run, tried, ref, workspace)
-    adapter = agent_named(request.agent)
+    try:
+        launch = agent_named(request.agent).launch(request, here.supervisors.directory(ref))
+    except UserError as problem:
+        return AgentResult(status=AgentStatus.CLI_ERROR, detail=str(problem))
     claim.check()
-    here.supervisors.start(request, adapter.launch(request, here.supervisors.directory(ref)))
+    here.supervisors.start(request, launch)
     return here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
 
 

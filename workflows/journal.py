@@ -27,9 +27,10 @@ from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef, IssueRef
 from bot.domain.run import Run
 from workflows import budgets, projections
+from workflows.attempt_keys import deployment_ref
 from workflows.clock import now, stamp
 from workflows.database import Database
-from workflows.schema.tables import attempts, decisions, entries, runs
+from workflows.schema.tables import attempts, decisions, deployments, entries, runs
 from workflows.wake import Waker
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -71,10 +72,15 @@ class Journal:
             return list(connection.execute(select(runs.c.run_id).where(runs.c.is_open)).scalars())
 
     def live_attempts(self) -> list[AttemptRef]:
-        """All attempts that have begun and not ended."""
-        query = select(attempts.c.run_id, attempts.c.stage, attempts.c.number).where(attempts.c.finished_at.is_(None))
+        """All attempts and deployments that have begun and not ended: their workspaces are in use."""
+        at_work = select(attempts.c.run_id, attempts.c.stage, attempts.c.number).where(attempts.c.finished_at.is_(None))
+        on_the_way = select(deployments.c.run_id, deployments.c.environment, deployments.c.number).where(
+            deployments.c.finished_at.is_(None)
+        )
         with self._database.read() as connection:
-            return [AttemptRef(run_id=r.run_id, stage=r.stage, number=r.number) for r in connection.execute(query)]
+            live = [AttemptRef(run_id=r.run_id, stage=r.stage, number=r.number) for r in connection.execute(at_work)]
+            shipping = [deployment_ref(r.run_id, r.environment, r.number) for r in connection.execute(on_the_way)]
+            return live + shipping
 
     def runs_of(self, issue: IssueRef) -> int:
         """How many runs the issue has had."""

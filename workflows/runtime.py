@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
 
-from workflows import attempt, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
+from workflows import attempt, deployment, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
 from workflows.database import Database
 from workflows.leases import Lease, Worker, reap, this_process
 from workflows.reconciler import reconcile

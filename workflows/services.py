@@ -36,6 +36,7 @@ class Services:
     github: GitHub
     workspaces: Workspaces
     supervisors: Supervisors
+    operations: Supervisors
     templates: Templates
     agents: AgentDefaults
     repositories: tuple[RepoRef, ...]

@@ -7,7 +7,7 @@ from dbos import DBOS
 from sqlalchemy import select, update
 
 from bot.domain.agents import AgentStatus
-from bot.domain.entries import AttemptFinished, RunParked
+from bot.domain.entries import AttemptFinished, DeploymentFinished, RunParked
 from bot.domain.events import MoveMade
 from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef
@@ -29,7 +29,8 @@ def sweep(here: Services) -> int:
         run = here.journal.run(run_id)
         if run is None:
             continue
-        started += _publisher_again(here, run, live) + _driver_again(here, run, live) + _attempt_again(here, run, live)
+        for again in (_publisher_again, _driver_again, _attempt_again, _deployment_again):
+            started += again(here, run, live)
     return started
 
 
@@ -72,6 +73,32 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     record(here, run.id, MoveMade(entry=lost, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
     parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
     record(here, run.id, MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}"))
+    return 0
+
+
+def _deployment_again(here: Services, run: Run, live: set[str]) -> int:
+    started = run.deploying
+    if started is None:
+        return 0
+    prefix = f"deploy:{run.id}:{started.environment}:{started.number}:"
+    if any(w.startswith(prefix) for w in live):
+        return 0
+    failed = DBOS.list_workflows(status="ERROR", workflow_id_prefix=prefix, load_input=False, load_output=False)
+    if len(failed) <= _RESTARTS:
+        log.warning("%s: deploying again (%d)", run.id, len(failed))
+        with here.database.write() as connection:
+            here.waker.deployment(connection, run.id, started.environment, started.number, len(failed))
+        return 1
+    entry = DeploymentFinished(
+        environment=started.environment,
+        number=started.number,
+        commit=started.commit,
+        status="failure",
+        release="",
+        detail=f"could not be brought to an end: {_last_error(prefix)}",
+    )
+    cause = f"deploy:{started.environment}:{started.number}:finished"
+    record(here, run.id, MoveMade(entry=entry, cause=cause))
     return 0
 
 

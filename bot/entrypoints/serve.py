@@ -104,6 +104,7 @@ def build_services(settings: Settings, database: Database) -> Services:
             author=Identity(name="Issuewright", email="issuewright@users.noreply.github.com"),
         ),
         supervisors=Supervisors(settings.data_dir / "attempts", agent_calls_file=settings.agent_calls_file),
+        operations=Supervisors(settings.data_dir / "operations"),
         templates=Templates(),
         agents=AgentDefaults(settings.agents.default, dict(settings.agents.settings)),
         repositories=settings.repos,
