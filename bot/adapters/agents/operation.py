@@ -37,11 +37,14 @@ class Operation:
     def result(self, attempt_dir: Path, ending: Ending) -> AgentResult:
         """OK for exit code 0; the end of its output is the detail."""
         output = (files.read_regular(attempt_dir / files.STDOUT) or b"")[-_TAIL:].decode("utf-8", "replace")
-        known = {"seconds": ending.seconds, "exit_code": ending.exit_code}
-        stopped = cut_short(ending, known)
+        stopped = cut_short(ending, ending.what_it_reported)
         if stopped is not None:
             return stopped
-        if ending.exit_code == 0:
-            return AgentResult(status=AgentStatus.OK, detail=output, **known)
+        ok = ending.exit_code == 0
         how = f"exit code {ending.exit_code}" if ending.signal is None else f"signal {ending.signal}"
-        return AgentResult(status=AgentStatus.CLI_ERROR, detail=f"ended with {how}\n{output}".strip(), **known)
+        return AgentResult(
+            status=AgentStatus.OK if ok else AgentStatus.CLI_ERROR,
+            detail=output if ok else f"ended with {how}\n{output}".strip(),
+            seconds=ending.seconds,
+            exit_code=ending.exit_code,
+        )
