@@ -11,3 +11,8 @@ def push_key(run_id: str, stage: str, number: int) -> str:
 def deployment_ref(run_id: str, environment: str, number: int) -> AttemptRef:
     """What a deployment's workspace and command are known by on their machine."""
     return AttemptRef(run_id=run_id, stage=f"deploy-{environment}", number=number)
+
+
+def tidying_key(parent: str) -> str:
+    """The effect (within its run) that moves the branch to a commit without artifacts, on top of `parent`."""
+    return f"tidied:{parent}"

@@ -66,6 +66,7 @@ def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Worksp
     workspace = patiently(lambda: here.workspaces.prepare(ref, repo, start=start, carry=kept))
     if tried.started.mode == "work":
         _write_spec(here, run, workspace)
+        _bring_back_artifacts(here, run, workspace)
     return workspace
 
 
@@ -214,6 +215,14 @@ def _write_spec(here: Services, run: Run, workspace: Workspace) -> None:
     """The spec as it was when the run started: a file, because agents get file names and not contents."""
     text = here.templates.render("comments/spec.md.j2", run=run)
     write_inside(Path(workspace.path), _spec_path(run), text.encode())
+
+
+def _bring_back_artifacts(here: Services, run: Run, workspace: Workspace) -> None:
+    """After a rejection of what was to be merged without them, agents find the artifacts where they were."""
+    if run.artifacts_at is None or run.tidied != workspace.start or workspace.carried is not None:
+        return
+    for path, data in here.workspaces.files_in(run.started.issue.repo, run.artifacts_at, run.started.folder).items():
+        write_inside(Path(workspace.path), path, data)
 
 
 def _kept_before(run: Run, ref: AttemptRef) -> str | None:

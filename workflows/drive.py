@@ -8,6 +8,7 @@ from dbos import DBOS
 from bot.domain import moves as m
 from bot.domain.decisions import Decision
 from bot.domain.entries import (
+    ArtifactsTidied,
     GateOpened,
     HeadMoved,
     MergeWasRefused,
@@ -23,9 +24,11 @@ from bot.domain.events import MoveMade
 from bot.domain.facts import Facts
 from bot.domain.forge import Comment, Merged, MergeRefused, PullRequest
 from bot.domain.refs import IssueRef
-from bot.domain.rendering import commit_texts, gate_view
+from bot.domain.rendering import commit_texts, gate_view, tidying_message
 from bot.domain.run import Run
-from workflows import publisher
+from bot.domain.trees import HeadMoved as Moved
+from workflows import attempt_steps, publisher
+from workflows.attempt_keys import tidying_key
 from workflows.claims import Claim
 from workflows.clock import now
 from workflows.effects import NOTHING
@@ -91,6 +94,8 @@ class _Mover:
                 return self._open_gate(move)
             case m.Remind():
                 return self._remind(move)
+            case m.TidyArtifacts():
+                return self._tidy(move)
             case m.DismissReview():
                 return self._dismiss_review(move)
             case m.Merge():
@@ -143,6 +148,39 @@ class _Mover:
         if gate is not None:
             self._comment(prefix, "reminder", "comments/reminder.md.j2", view=gate_view(self._run, gate.subject))
         return MoveMade(entry=Reminded(gate=move.gate, round=move.round), cause=prefix)
+
+    def _tidy(self, move: m.TidyArtifacts) -> MoveMade:
+        """One more commit, without the folder; where `ref` is configured, the one before stays to be found."""
+        here, run, repo = self._here, self._run, self._issue.repo
+        if run.started.config.artifacts == "ref":
+            ref = f"refs/issuewright/artifacts/{run.id}"
+            keep = self._saying_nothing(lambda: here.workspaces.publish_ref(repo, move.parent, ref))
+            self._once(f"artifacts:{move.parent}", "ref", keep)
+        folder, message = run.started.folder, tidying_message(run)
+        sha = here.workspaces.commit_without(repo, move.parent, folder, message=message, at=run.started_at)
+        moved: list[str | None] = []
+
+        def push() -> str:
+            answer = here.workspaces.push(repo, sha, run.started.branch, expected=move.parent)
+            if isinstance(answer, Moved):
+                moved.append(answer.head)
+                raise Rejected("somebody pushed meanwhile")
+            return sha
+
+        try:
+            self._once(tidying_key(move.parent), "push", push, intended=sha)
+        except Rejected:
+            if not moved or moved[0] is None:
+                raise
+            return MoveMade(entry=HeadMoved(head=moved[0]), cause=f"head:{moved[0]}:{run.seq}")
+        digests = attempt_steps.digest(here, run, sha, parent=move.parent)
+        entry = ArtifactsTidied(
+            commit=sha,
+            parent=move.parent,
+            diff_digest=digests.diff_digest or "",
+            artifacts_digest=digests.artifacts_digest or "",
+        )
+        return MoveMade(entry=entry, cause=f"tidied:{sha}")
 
     def _dismiss_review(self, move: m.DismissReview) -> MoveMade:
         """An approval of the plan is no approval of the code: it must not satisfy branch protection."""
@@ -206,9 +244,16 @@ class _Mover:
             self._once("close-pull-request", "close-pull-request", close)
         return MoveMade(entry=RunFinished(outcome=move.outcome), cause="finished")
 
-    def _once(self, what: str, kind: str, act: Callable[[], str], find: Callable[[], str | None] | None = None) -> str:
-        key = f"{self._run.id}:{what}"
-        return self._here.effects.once(key, kind, act, find=find, claim=self._claim, run_id=self._run.id)
+    def _once(
+        self,
+        what: str,
+        kind: str,
+        act: Callable[[], str],
+        find: Callable[[], str | None] | None = None,
+        intended: str = "",
+    ) -> str:
+        key, run_id = f"{self._run.id}:{what}", self._run.id
+        return self._here.effects.once(key, kind, act, find=find, claim=self._claim, run_id=run_id, intended=intended)
 
     def _comment(self, what: str, kind: str, template: str, **values: object) -> Comment:
         """A new comment on the pull request (or, before there is one, on the issue), which notifies people."""

@@ -10,7 +10,7 @@ from bot.domain.permissions import Permission
 from bot.domain.refs import IssueRef
 from bot.domain.run import Run
 from bot.domain.yaml_files import load_model
-from workflows.attempt_keys import push_key
+from workflows.attempt_keys import push_key, tidying_key
 from workflows.clock import now
 from workflows.patience import patiently
 from workflows.services import Services
@@ -98,8 +98,9 @@ def _pull(services: Services, run: Run) -> PullRequest | None:
 
 
 def _is_being_pushed(services: Services, run: Run, head: str) -> bool:
-    """Whether a live attempt has just pushed this head and not reported it yet."""
-    if run.live is None:
-        return False
-    key = push_key(run.id, run.live.stage, run.live.number)
-    return services.effects.intended(f"{key}:{head}") == head
+    """Whether we have just pushed this head ourselves, and not reported it yet."""
+    if run.live is not None:
+        key = f"{push_key(run.id, run.live.stage, run.live.number)}:{head}"
+    else:
+        key = f"{run.id}:{tidying_key(run.head or '')}"
+    return services.effects.intended(key) == head

@@ -71,9 +71,9 @@ class Journal:
         with self._database.read() as connection:
             return list(connection.execute(select(runs.c.run_id).where(runs.c.is_open)).scalars())
 
-    def live_attempts(self) -> list[AttemptRef]:
-        """All attempts and deployments that have begun and not ended: their workspaces are in use."""
-        at_work = select(attempts.c.run_id, attempts.c.stage, attempts.c.number).where(attempts.c.finished_at.is_(None))
+    def work_in_use(self) -> list[AttemptRef]:
+        """All attempts of open runs (their refused work may have to be gone on with) and unfinished deployments."""
+        at_work = select(attempts.c.run_id, attempts.c.stage, attempts.c.number).join(runs).where(runs.c.is_open)
         on_the_way = select(deployments.c.run_id, deployments.c.environment, deployments.c.number).where(
             deployments.c.finished_at.is_(None)
         )

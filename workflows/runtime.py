@@ -86,7 +86,7 @@ def _register_queues(limits: Limits) -> None:
 def _look_after(services: Services, worker: Worker) -> None:
     reap(services.database, worker)
     sweep(services)
-    live = {ref.key for ref in services.journal.live_attempts()}
+    live = {ref.key for ref in services.journal.work_in_use()}
     services.workspaces.leftovers(live)
 
 

@@ -8,6 +8,7 @@ from bot.adapters.github import GitHub
 from bot.adapters.supervisor.supervisors import Supervisors
 from bot.adapters.templates import Templates
 from bot.adapters.workspaces import Workspaces
+from bot.domain.agents import AgentSetting
 from bot.domain.refs import RepoRef
 from workflows.claims import Claims
 from workflows.database import Database
@@ -21,7 +22,7 @@ class AgentDefaults:
     """The operator's choice: the agent for roles that name none, and each agent's own settings."""
 
     agent: str
-    settings: dict[str, dict[str, str | tuple[str, ...]]]
+    settings: dict[str, dict[str, AgentSetting]]
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,15 @@
 attribute that a tree brings can hide or change what is read."""
 
 import hashlib
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from bot.adapters import snapshots
 from bot.adapters.mirrors import Mirrors, commit_id
 from bot.domain.refs import RepoRef
-from bot.domain.trees import ChangedFile, path_bytes
+from bot.domain.trees import ChangedFile, path_bytes, path_text
 
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _PLAIN = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none")
@@ -32,6 +35,26 @@ def digest_of_files(mirrors: Mirrors, repo: RepoRef, commit: str, *, without: st
     listed = mirror.git.run("ls-tree", "-z", commit).stdout.split(b"\0")
     kept = [line for line in listed if line.partition(b"\t")[2] != path_bytes(without)]
     return hashlib.sha256(b"\0".join(kept)).hexdigest()
+
+
+def tree_without(mirrors: Mirrors, repo: RepoRef, commit: str, folder: str) -> str:
+    """The tree of a commit without one of its folders (and everything in it)."""
+    mirror = mirrors.open(repo)
+    mirrors.obtain(mirror, commit_id(commit))
+    mirror.private.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=mirror.private, prefix="without-") as scratch:
+        git = replace(mirror.git, index=Path(scratch) / "index")
+        git.run("read-tree", commit)
+        git.run("rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", folder)
+        return git.run("write-tree").line
+
+
+def files_in(mirrors: Mirrors, repo: RepoRef, commit: str, folder: str) -> dict[str, bytes]:
+    """The files below a folder of a commit, by their paths in the repository."""
+    mirror = mirrors.open(repo)
+    mirrors.obtain(mirror, commit_id(commit))
+    listed = mirror.git.run("ls-tree", "-r", "-z", "--name-only", commit, "--", f"{folder}/").stdout
+    return contents(mirrors, repo, commit, [path_text(name) for name in listed.split(b"\0") if name])
 
 
 def contents(mirrors: Mirrors, repo: RepoRef, commit: str, paths: Sequence[str]) -> dict[str, bytes]:

@@ -85,6 +85,14 @@ class Workspaces:
         )
         return push_result(output, sha, head=lambda: self._remote_head(mirror, branch))
 
+    def publish_ref(self, repo: RepoRef, sha: str, ref: str) -> None:
+        """Have a ref outside the branches (`refs/issuewright/…`) point to a commit on GitHub, whatever it was."""
+        if not ref.startswith("refs/issuewright/"):
+            raise ValueError(f"not a ref of ours: {ref}")
+        mirror = self._mirrors.open(repo)
+        words = ("push", "--porcelain", "--no-verify", "--force", "origin", f"{commit_id(sha)}:{ref}")
+        self._mirrors.over_network(mirror, mirror.git, *words)
+
     # -- an attempt's files -------------------------------------------------------------------------------------
 
     def prepare(self, attempt: AttemptRef, repo: RepoRef, *, start: str, carry: str | None = None) -> Workspace:
@@ -165,6 +173,12 @@ class Workspaces:
         mirror = self._mirrors.open(workspace.repo)
         return self._commit_tree(mirror, commit_id(tree), (commit_id(parent),), message, at)
 
+    def commit_without(self, repo: RepoRef, parent: str, folder: str, *, message: str, at: datetime) -> str:
+        """A commit on top of `parent` that removes one folder; the same for the same arguments, like `commit`."""
+        tree = git_contents.tree_without(self._mirrors, repo, parent, folder)
+        git = self._mirrors.open(repo).git
+        return commit_tree(git, self._author, tree=tree, parents=(parent,), message=message, at=at)
+
     def keep(self, attempt: AttemptRef, workspace: Workspace, tree: str) -> str:
         """Save a failed attempt's tree as a commit on this machine, for `prepare(carry=…)`; returns its id."""
         key, _ = self._place(attempt)
@@ -191,6 +205,10 @@ class Workspaces:
     def files_digest(self, repo: RepoRef, commit: str, *, without: str) -> str:
         """SHA-256 (hex) over all files of a commit but those in the top-level folder `without`."""
         return git_contents.digest_of_files(self._mirrors, repo, commit, without=without)
+
+    def files_in(self, repo: RepoRef, commit: str, folder: str) -> dict[str, bytes]:
+        """The files below a folder of a commit, by their paths in the repository."""
+        return git_contents.files_in(self._mirrors, repo, commit, folder)
 
     def read_file(self, repo: RepoRef, commit: str, path: str) -> bytes | None:
         """A file's bytes in a commit; None when it is not there."""

@@ -6,6 +6,7 @@ from bot.domain import commands
 from bot.domain.decisions import Accepted, Decision, Ignored, Refusal
 from bot.domain.entries import (
     ApprovalWithdrawn,
+    ArtifactsTidied,
     AttemptFinished,
     DeploymentFinished,
     GateOpened,
@@ -192,6 +193,8 @@ def _is_news(run: Run, entry: Recorded) -> bool:
         case GateOpened():
             here = run.gate is not None and (run.gate.gate, run.gate.round) == (entry.gate, entry.round)
             return here and run.gate is not None and run.gate.shown_at is None
+        case ArtifactsTidied():
+            return run.head == entry.parent
         case HeadMoved():
             return run.head != entry.head and run.merged_sha is None
         case DeploymentFinished():

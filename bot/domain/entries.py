@@ -211,6 +211,17 @@ class DeploymentFinished(Value):
     seconds: float = 0.0
 
 
+class ArtifactsTidied(Value):
+    """The run's folder of artifacts was taken out of what is to be merged. `parent` is the commit that has it."""
+
+    kind: Literal["artifacts_tidied"] = "artifacts_tidied"
+    version: Literal[1] = 1
+    commit: str
+    parent: str
+    diff_digest: str
+    artifacts_digest: str
+
+
 class HeadMoved(Value):
     """The branch's head is a commit that is not ours; `by` is None when GitHub did not say whose."""
 
@@ -333,6 +344,7 @@ Recorded = (
     | BudgetRaised
     | DeploymentStarted
     | DeploymentFinished
+    | ArtifactsTidied
     | HeadMoved
     | TimerFired
     | Reminded

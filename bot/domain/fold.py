@@ -15,7 +15,7 @@ from bot.domain.agents import Feedback
 from bot.domain.forge import Actor
 from bot.domain.journal import Record
 from bot.domain.pipeline import Stage
-from bot.domain.run import GateState, Passed, Run, StageState
+from bot.domain.run import GateState, Judged, Passed, Run, StageState
 
 
 def fold(records: Iterable[Record]) -> Run | None:
@@ -121,6 +121,14 @@ def _command_accepted(run: Run, entry: e.CommandAccepted, at: datetime) -> Run:
         return run
     note = (Feedback(source="retry", name=entry.by.login, reason=entry.note),) if entry.note else ()
     return run.reopened(entry.stage, *note)
+
+
+def _artifacts_tidied(run: Run, entry: e.ArtifactsTidied, at: datetime) -> Run:
+    """The stages have read what was there: nothing of it has changed for them."""
+    if run.head != entry.parent:
+        return run
+    judged = Judged(entry.commit, entry.artifacts_digest, entry.diff_digest)
+    return replace(run, head=entry.commit, judged=judged, tidied=entry.commit, artifacts_at=entry.parent)
 
 
 def _head_moved(run: Run, entry: e.HeadMoved, at: datetime) -> Run:
@@ -242,6 +250,7 @@ _CHANGES: dict[type, Callable[[Run, Any, datetime], Run]] = {
     e.ReviewDismissed: _review_dismissed,
     e.Rejected: _rejected,
     e.CommandAccepted: _command_accepted,
+    e.ArtifactsTidied: _artifacts_tidied,
     e.HeadMoved: _head_moved,
     e.TimerFired: _timer_fired,
     e.Reminded: _reminded,

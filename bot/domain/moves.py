@@ -54,6 +54,12 @@ class Remind(Value):
     round: int
 
 
+class TidyArtifacts(Value):
+    """Take the run's folder of artifacts out of what is to be merged."""
+
+    parent: str
+
+
 class DismissReview(Value):
     """Take the approving review of an earlier gate out of force: code has followed what it approved."""
 
@@ -87,7 +93,19 @@ class Finish(Value):
     outcome: Outcome
 
 
-Move = StartAttempt | StopAttempt | OpenPullRequest | OpenGate | Remind | DismissReview | Deploy | Merge | Park | Finish
+Move = (
+    StartAttempt
+    | StopAttempt
+    | OpenPullRequest
+    | OpenGate
+    | Remind
+    | TidyArtifacts
+    | DismissReview
+    | Deploy
+    | Merge
+    | Park
+    | Finish
+)
 
 
 def claim(move: Move) -> Recorded | None:
@@ -105,7 +123,7 @@ def claim(move: Move) -> Recorded | None:
             return MergeStarted(**move.model_dump())
         case Park():
             return RunParked(**move.model_dump())
-        case OpenPullRequest() | Remind() | DismissReview() | Finish():
+        case OpenPullRequest() | Remind() | TidyArtifacts() | DismissReview() | Finish():
             return None
 
 
@@ -124,6 +142,8 @@ def describe(move: Move) -> str:
             return f"opening gate {move.gate}"
         case Remind():
             return f"reminding of gate {move.gate}"
+        case TidyArtifacts():
+            return "taking the artifacts out of what is merged"
         case DismissReview():
             return f"dismissing the review that approved gate {move.gate}"
         case Deploy():

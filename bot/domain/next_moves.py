@@ -13,6 +13,7 @@ from bot.domain.moves import (
     Remind,
     StartAttempt,
     StopAttempt,
+    TidyArtifacts,
 )
 from bot.domain.pipeline import Gate, Stage
 from bot.domain.progress import why_stuck
@@ -129,6 +130,8 @@ def _gate_moves(run: Run, gate: Gate) -> tuple[Move, ...]:
         last = run.plan.stages_before(gate.name)[-1]
         number = len(run.stages[last.name].attempts) + 1
         return (StartAttempt(stage=last.name, number=number, mode="recheck", start_commit=run.head, feedback=()),)
+    if gate == run.plan.merge_gate and run.started.config.artifacts != "keep" and run.tidied != run.head:
+        return (TidyArtifacts(parent=run.head),)
     if run.gate is None or run.gate.gate != gate.name or run.gate.subject.head != run.head:
         return (OpenGate(gate=gate.name, round=run.rounds.get(gate.name, 0) + 1, subject=_subject(run, gate)),)
     if run.gate.shown_at is None:

@@ -108,6 +108,8 @@ class Run:
     merging: Subject | None = None
     blocked: str | None = None
     budget_usd: float | None = None
+    tidied: str | None = None
+    artifacts_at: str | None = None
     deploying: DeploymentStarted | None = None
     deployments: tuple[DeploymentFinished, ...] = ()
     merged_sha: str | None = None

@@ -1,7 +1,7 @@
 """What people see, as values: pure, so that any state of a run can be rendered again."""
 
 from bot.domain.rendering.check_run import CHECK_RUN_NAME, check_run
-from bot.domain.rendering.commits import commit_texts, handoff_message
+from bot.domain.rendering.commits import commit_texts, handoff_message, tidying_message
 from bot.domain.rendering.labels import STATE_LABELS, state_label
 from bot.domain.rendering.views import GateView, StageView, StepView, gate_view, stage_view, step_views
 
@@ -18,4 +18,5 @@ __all__ = [
     "stage_view",
     "state_label",
     "step_views",
+    "tidying_message",
 ]

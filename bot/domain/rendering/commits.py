@@ -27,6 +27,12 @@ def handoff_message(run: Run, attempt: Attempt, result: AgentResult, *, agent: s
     return "\n\n".join(part for part in (subject, body, "\n".join(trailers)) if part) + "\n"
 
 
+def tidying_message(run: Run) -> str:
+    """The message of the commit that takes the artifacts out."""
+    subject = f"Take {run.started.folder} out of what is merged"
+    return f"{subject}\n\nIssuewright-Run: {run.id}\n"
+
+
 def commit_texts(run: Run) -> tuple[str, str]:
     """Title and message of the merge commit: what was built, for which issue, and who approved it."""
     gate = run.passed.get(run.plan.merge_gate.name)
