@@ -30,6 +30,7 @@ from bot.domain.events import (
     TimerDue,
 )
 from bot.domain.facts import Facts
+from bot.domain.permissions import Permission
 from bot.domain.run import Run
 from bot.domain.starting import start
 from bot.domain.votes import approve, reject
@@ -110,6 +111,9 @@ def _command(run: Run | None, event: CommandGiven, facts: Facts) -> Decision:
         return Refusal(reason=reason, cause=event.cause)
     if run is not None and event.at < run.started_at - _CLOCK_GRAIN and command.needs_run:
         return Ignored(why="written before this run began")
+    if run is not None and run.unreadable and command.permission > Permission.READ:
+        reason = f"`/{event.verb}` has to wait: {run.unreadable}."
+        return Refusal(reason=reason, cause=event.cause)
     return command.accept(run, event, facts)
 
 
@@ -118,7 +122,7 @@ def _reviewed(run: Run, event: ReviewSubmitted, facts: Facts) -> Decision:
     cause = f"review:{review.id}"
     if review.author.is_bot:
         return Ignored(why=f"{review.author.login} is a bot: reviews that count come from people")
-    if run.blocked and run.gate is None:
+    if review.state == "APPROVED" and run.blocked and run.gate is None:
         # It may be the review that the repository's rules wait for.
         return _merge_allowed(run, facts)
     if review.state == "APPROVED":
@@ -129,9 +133,9 @@ def _reviewed(run: Run, event: ReviewSubmitted, facts: Facts) -> Decision:
 
 
 def _review_dismissed(run: Run, event: ReviewWasDismissed) -> Decision:
-    open_gate = run.gate.reviews if run.gate else {}
     passed = run.passed.get(run.plan.merge_gate.name)
-    if event.review_id not in open_gate and (passed is None or event.review_id not in passed.reviews):
+    counts = {*(run.gate.review_ids if run.gate else ()), *(passed.reviews if passed else ())}
+    if event.review_id not in counts:
         return Ignored(why="that review does not count for anything now")
     entry = ApprovalWithdrawn(review_id=event.review_id, by=event.by)
     return Accepted(entry=entry, cause=f"dismissed:{event.review_id}")

@@ -82,10 +82,12 @@ def _approved(run: Run, entry: e.Approved, at: datetime) -> Run:
 
 def _approval_withdrawn(run: Run, entry: e.ApprovalWithdrawn, at: datetime) -> Run:
     gate = run.gate
-    if gate is not None and (by := gate.reviews.get(entry.review_id)) is not None:
-        left = tuple(actor for actor in gate.approvals if actor.id != by.id)
+    if gate is not None and entry.review_id in gate.review_ids:
+        by = gate.reviews.get(entry.review_id)
+        left = tuple(actor for actor in gate.approvals if actor != by)
         reviews = {number: actor for number, actor in gate.reviews.items() if number != entry.review_id}
-        return replace(run, gate=replace(gate, approvals=left, reviews=reviews))
+        held = tuple(approval for approval in gate.held if approval.review_id != entry.review_id)
+        return replace(run, gate=replace(gate, approvals=left, reviews=reviews, held=held))
     name = run.plan.merge_gate.name
     passed = run.passed.get(name)
     if passed is None or entry.review_id not in passed.reviews:

@@ -67,6 +67,11 @@ class GateState:
     early: tuple[Actor, ...] = ()
     reminder_due: bool = False
 
+    @property
+    def review_ids(self) -> set[int]:
+        """The reviews that count here, or will when the gate is shown."""
+        return {*self.reviews, *(held.review_id for held in self.held if held.review_id is not None)}
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:

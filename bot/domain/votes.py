@@ -83,6 +83,9 @@ def _cannot_decide(run: Run, by: Actor, at: datetime, facts: Facts, verb: str) -
     if run.cancelled_by:
         return f"There is nothing to {verb} any more: this run is being cancelled."
     gate = run.gate
+    if gate is None and run.step is None and (run.parked or run.blocked):
+        back = "`/retry <stage>`, with the reason in the lines below it, sends the work back"
+        return f"Every gate is passed, so there is nothing to {verb}. {back}."
     if gate is None:
         return f"No gate is open, so there is nothing to {verb} yet. I will ask here when there is."
     # Before the gate's comment is up only our own clock can say what came first; GitHub's says it later.

@@ -18,8 +18,6 @@ class Cancel(Command):
     def accept(self, run: Run | None, call: CommandGiven, facts: Facts) -> Decision:
         if run is None:
             return Refusal(reason=no_run(call), cause=call.cause)
-        if run.unreadable:
-            return Refusal(reason=f"I cannot cancel this run: {run.unreadable}.", cause=call.cause)
         # A merge that we gave up on is not under way any more.
         is_merged = run.merged_sha is not None or (facts.pull is not None and facts.pull.merged)
         if is_merged or (run.merging and run.parked is None):

@@ -21,7 +21,7 @@ class Retry(Command):
     def accept(self, run: Run | None, call: CommandGiven, facts: Facts) -> Decision:
         if run is None:
             return Refusal(reason=no_run(call), cause=call.cause)
-        if run.parked is None or run.unreadable:
+        if run.parked is None and run.blocked is None:
             doing = waiting_for(run) or "its next step"
             reason = f"`/retry` is for a run that is stuck; this one waits for {doing}."
             return Refusal(reason=reason, cause=call.cause)
