@@ -46,15 +46,23 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
     claim = here.claims.take(f"attempt:{ref.key}")
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
     result = step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
-    if result.status is not AgentStatus.OK:
+    if result.status not in (AgentStatus.OK, AgentStatus.BAD_OUTPUT):
         return _ended(ref, result)
     snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
+    if result.status is AgentStatus.BAD_OUTPUT:
+        # Only the answer has to be mended: the files are there for the attempt that gives a better one.
+        kept = step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
+        return _ended(ref, result, kept=kept, snapshot=snapshot)
     parent = tried.started.start_commit
     for _ in range(_REPLAYS):
-        judgement = step("judge", Judgement, steps.judge, here, run, ref, workspace, snapshot, must_change=True)
+        judgement = step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot)
         if judgement.refused:
             kept = step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
             return _ended(ref, result, judgement=judgement, kept=kept, snapshot=snapshot)
+        if snapshot.empty:
+            # The stage looked again, and its artifacts still stand: the head that it looked at is handed on as it is.
+            handoff = step("digest", Handoff, steps.digest, here, run, parent, parent=parent)
+            return _ended(ref, result, judgement=judgement, handoff=handoff, snapshot=snapshot)
         work = JudgedWork(workspace=workspace, tree=snapshot.tree, parent=parent, result=result)
         handoff = step("hand on", Handoff, steps.hand_on, here, run, tried, ref, work, claim)
         if handoff.commit is not None:
@@ -72,7 +80,7 @@ def _recheck(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Attem
     head = tried.started.start_commit
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
     snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
-    judgement = step("judge", Judgement, steps.judge, here, run, ref, workspace, snapshot, must_change=False)
+    judgement = step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot)
     handoff = step("digest", Handoff, steps.digest, here, run, head, parent=head)
     return _ended(ref, AgentResult(status=AgentStatus.OK), judgement=judgement, handoff=handoff)
 

@@ -1,6 +1,8 @@
 """The steps of an attempt: what each does, in terms of the adapters."""
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 
 from pydantic import Field
@@ -9,15 +11,17 @@ from sqlalchemy import select
 from bot.adapters.agents import agent as agent_named
 from bot.adapters.judging import run_checks
 from bot.adapters.tree_files import write_inside
-from bot.domain.agents import AgentRequest, AgentResult, AgentStatus, Finding
+from bot.domain.agents import AgentRequest, AgentResult, AgentStatus
 from bot.domain.errors import Rejected, UserError
 from bot.domain.pipeline import CODE, SPEC, Stage
 from bot.domain.refs import ARTIFACTS, AttemptRef
 from bot.domain.rendering import handoff_message
+from bot.domain.results import as_needed
 from bot.domain.run import Attempt, Run
 from bot.domain.trees import Conflict, HeadMoved, Snapshot, Workspace
 from bot.domain.values import Value
 from bot.domain.verdicts import Verdict
+from bot.domain.work import objection
 from workflows.attempt_keys import push_key
 from workflows.claims import Claim
 from workflows.patience import patiently
@@ -81,7 +85,8 @@ def run_agent(
         return AgentResult(status=AgentStatus.CLI_ERROR, detail=str(problem))
     claim.check()
     here.supervisors.start(request, launch)
-    return here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
+    result = here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
+    return as_needed(result, run.plan.stage(ref.stage))
 
 
 def agent_request(here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace) -> AgentRequest:
@@ -102,19 +107,24 @@ def agent_request(here: Services, run: Run, tried: Attempt, ref: AttemptRef, wor
         inputs=tuple(f"{run.started.folder}/{name}" for name in stage.inputs if name != CODE),
         outputs=tuple(f"{run.started.folder}/{name}" for name in stage.outputs),
         feedback=tried.started.feedback,
+        writes=stage.writes,
+        judges=stage.sends_back_to is not None,
         limits=stage.limits,
         settings=here.agents.settings.get(name, {}),
     )
 
 
 def judge(
-    here: Services, run: Run, ref: AttemptRef, workspace: Workspace, snapshot: Snapshot, *, must_change: bool
+    here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace, snapshot: Snapshot
 ) -> Judgement:
     """Run the stage's checks on exactly the tree that would be committed."""
     stage = run.plan.stage(ref.stage)
-    if must_change and (problem := _not_the_stages_work(run, stage, snapshot)) is not None:
-        return Judgement(verdicts=(problem,))
     here.workspaces.restore(workspace, snapshot.tree)
+    if tried.started.mode == "work":
+        changed, present = _changed(here, run, workspace, snapshot), _present(run, stage, workspace)
+        problem = objection(run, stage, tried.started.feedback, changed=changed, present=present)
+        if problem is not None:
+            return Judgement(verdicts=(problem,))
     verdicts = run_checks(
         stage.checks,
         run.started.config.checks,
@@ -199,22 +209,30 @@ def _spec_path(run: Run) -> str:
     return f"{run.started.folder}/{SPEC}"
 
 
-def _not_the_stages_work(run: Run, stage: Stage, snapshot: Snapshot) -> Verdict | None:
-    """The verdict on work that is not what the stage is for; None when it may be judged further."""
-    changed = [file.path for file in snapshot.changed if file.path != _spec_path(run)]
-    if not changed:
-        return Verdict.fail("changes", "the agent changed nothing")
-    outside = [path for path in changed if not path.startswith(f"{run.started.folder}/")]
-    if stage.writes == "artifacts" and outside:
-        findings = tuple(Finding(message="may not be changed by this stage", path=path) for path in outside[:20])
-        return Verdict.fail("changes", f"{stage.name} may write only in {run.started.folder}", findings)
-    return None
+def _changed(here: Services, run: Run, workspace: Workspace, snapshot: Snapshot) -> list[str]:
+    """The paths that the agent changed: a spec that is still as we wrote it is not among them."""
+    path = _spec_path(run)
+    spec = Path(workspace.path) / path
+    untouched = SPEC not in run.contents and spec.is_file() and spec.read_bytes() == _spec(here, run)
+    return [file.path for file in snapshot.changed if file.path != path or not untouched]
+
+
+def _present(run: Run, stage: Stage, workspace: Workspace) -> list[str]:
+    """Those of the stage's artifacts that are regular files with something in them."""
+    folder = Path(workspace.path) / run.started.folder
+    stats = {name: (folder / name).lstat() for name in stage.outputs if os.path.lexists(folder / name)}
+    return [name for name, found in stats.items() if stat.S_ISREG(found.st_mode) and found.st_size > 0]
 
 
 def _write_spec(here: Services, run: Run, workspace: Workspace) -> None:
-    """The spec as it was when the run started: a file, because agents get file names and not contents."""
-    text = here.templates.render("comments/spec.md.j2", run=run)
-    write_inside(Path(workspace.path), _spec_path(run), text.encode())
+    """The spec as it was when the run started: a file, because agents get file names and not contents. Once it is on
+    the branch it is the branch's."""
+    if SPEC not in run.contents:
+        write_inside(Path(workspace.path), _spec_path(run), _spec(here, run))
+
+
+def _spec(here: Services, run: Run) -> bytes:
+    return here.templates.render("comments/spec.md.j2", run=run).encode()
 
 
 def _bring_back_artifacts(here: Services, run: Run, workspace: Workspace) -> None:

@@ -39,9 +39,14 @@ class Limits(Value):
     max_usd: float | None = None
 
 
+AgentSetting = bool | int | str | tuple[str, ...]
+"""A value in the operator's settings of an agent."""
+
+
 class AgentRequest(Value):
     """Everything an agent is given. It gets file names, not contents; `workspace` is its working directory.
 
+    `writes` says whether it may touch code or its `outputs` alone, `judges` whether its opinion is asked for.
     `settings` belongs to the agent adapter (argv of a `command`, the script of `scripted`, a model's name).
     """
 
@@ -55,16 +60,20 @@ class AgentRequest(Value):
     workspace: str
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    writes: Literal["code", "artifacts"] = "code"
+    judges: bool = False
     feedback: tuple[Feedback, ...] = ()
     limits: Limits = Limits()
-    settings: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    settings: dict[str, AgentSetting] = Field(default_factory=dict)
 
 
 class AgentStatus(StrEnum):
-    """How an attempt's agent ended. Only OK carries work that may be judged."""
+    """How an attempt's agent ended. Only OK carries work that may be judged. OVERLOADED is nobody's fault: the
+    model's service refused for the moment."""
 
     OK = "ok"
     AGENT_ERROR = "agent_error"
+    OVERLOADED = "overloaded"
     BUDGET = "budget"
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"

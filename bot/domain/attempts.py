@@ -7,6 +7,9 @@ from bot.domain.agents import AgentStatus, Feedback
 from bot.domain.entries import AttemptFinished, AttemptStarted
 from bot.domain.run import Attempt, Judged, Run, StageState
 
+RESULT = "result"
+"""The name of feedback (from `agent`) about an answer that could not be read."""
+
 
 def started(run: Run, entry: AttemptStarted, at: datetime) -> Run:
     """The attempt is live. A run has one at most, whatever its journal says."""
@@ -89,8 +92,13 @@ def _feedback(state: StageState, entry: AttemptFinished) -> tuple[Feedback, ...]
         if v.refuses
     )
     if entry.status is AgentStatus.BAD_OUTPUT:
-        return (*state.feedback, Feedback(source="agent", name="result", reason=entry.detail))
+        return (*_standing(state), Feedback(source="agent", name=RESULT, reason=entry.detail))
     if entry.status is not AgentStatus.OK and not refusals:
         # The agent itself failed: its successor gets the same task again, with the earlier evidence.
         return state.feedback
-    return (*(f for f in state.feedback if f.source != "check" and f.name != "result"), *refusals)
+    return (*(f for f in _standing(state) if f.source != "check"), *refusals)
+
+
+def _standing(state: StageState) -> tuple[Feedback, ...]:
+    """What is still to be answered, apart from the form of the last answer."""
+    return tuple(f for f in state.feedback if (f.source, f.name) != ("agent", RESULT))

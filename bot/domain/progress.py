@@ -11,18 +11,20 @@ def why_stuck(run: Run, stage: Stage) -> str | None:
     state = run.stages[stage.name]
     if state.refused >= stage.rounds:
         return f"{stage.name} did not succeed in {state.refused} attempts in a row"
-    for sender in run.plan.stages:
+    for sender in (s for s in run.plan.stages if _answers(s, stage)):
         sent_back = run.stages[sender.name].sent_back
-        if sender.sends_back_to == stage.name and sent_back >= sender.rounds:
+        if sent_back >= sender.rounds:
             return f"{sender.name} sent the work back {sent_back} times in a row"
-        if sender.sends_back_to == stage.name and sent_back >= 2 and _says_the_same(run, sender.name):
+        if sent_back >= 2 and _says_the_same(run, sender.name):
             return f"{sender.name} found the same twice: {stage.name} makes no progress"
-    if state.refused >= 2:
-        last, before = _last_two(run, stage.name)
-        if last.kept is not None and last.kept == before.kept:
-            return f"{stage.name} made no progress: its last two attempts left the same files"
+    finished = _finished(run, stage.name)
+    if state.refused >= 2 and len(finished) >= 2:
+        before, last = finished[-2:]
         if last.status is before.status is AgentStatus.BAD_OUTPUT:
             return f"{stage.name} gave no valid result twice: {last.detail}"
+        answered = AgentStatus.BAD_OUTPUT not in (last.status, before.status)
+        if answered and last.kept is not None and last.kept == before.kept:
+            return f"{stage.name} made no progress: its last two attempts left the same files"
     return _over_budget(run, stage)
 
 
@@ -44,11 +46,18 @@ def _over_budget(run: Run, stage: Stage) -> str | None:
     return f"{spent}, and the next attempt of {stage.name} may cost ${needed:.2f}: allow more with `/budget <usd>`"
 
 
+def _answers(sender: Stage, stage: Stage) -> bool:
+    """Whether what `sender` finds wanting goes to `stage`; a candidate that is not healthy may go to whoever ships."""
+    return stage.name == (sender.sends_back_to or (sender.name if sender.ships else None))
+
+
 def _says_the_same(run: Run, sender: str) -> bool:
-    last, before = _last_two(run, sender)
+    finished = _finished(run, sender)
+    if len(finished) < 2:
+        return False
+    before, last = finished[-2:]
     return bool(last.findings) and {f.message for f in last.findings} == {f.message for f in before.findings}
 
 
-def _last_two(run: Run, stage: str) -> tuple[AttemptFinished, AttemptFinished]:
-    finished = [a.finished for a in run.stages[stage].attempts if a.finished and a.started.mode == "work"]
-    return finished[-1], finished[-2]
+def _finished(run: Run, stage: str) -> list[AttemptFinished]:
+    return [a.finished for a in run.stages[stage].attempts if a.finished and a.started.mode == "work"]

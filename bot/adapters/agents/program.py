@@ -11,7 +11,7 @@ from bot.adapters.agents.contract import Ending, Launch, cut_short
 from bot.adapters.environment import allowed_environment
 from bot.adapters.supervisor import files
 from bot.domain.agents import AgentRequest, AgentResult, AgentStatus
-from bot.domain.values import Value
+from bot.domain.results import Report
 
 ANSWER_FILE = f"{files.OUT}/result.json"
 _ANSWER_LIMIT = 1024 * 1024
@@ -19,7 +19,7 @@ _TEXT_LIMIT = 20_000
 _TAIL = 2000
 
 
-class Answer(Value):
+class Answer(Report):
     """What a program may say about its work. Unknown fields are an error: a misspelt one would be lost
     silently."""
 
@@ -73,7 +73,15 @@ def program_result(attempt_dir: Path, ending: Ending) -> AgentResult:
     if answer is None:
         return AgentResult(status=AgentStatus.BAD_OUTPUT, detail=f"{trouble}{_tail(attempt_dir)}", **known)
     status = AgentStatus(answer.status)
-    return AgentResult(status=status, summary=answer.summary, detail=answer.detail, **known)
+    return AgentResult(
+        status=status,
+        summary=answer.summary,
+        opinion=answer.opinion,
+        findings=tuple(finding.as_finding() for finding in answer.findings),
+        questions=answer.questions,
+        detail=answer.detail,
+        **known,
+    )
 
 
 def _merged(ending: Ending, answer: Answer | None) -> dict[str, Any]:

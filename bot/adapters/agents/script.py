@@ -31,12 +31,16 @@ Actions, in this order:
     deletes                [path]
     thinks                 seconds, with a line of progress several times a second
     says, costs, tokens    the summary, US dollars, a number (of output) or {input, output}
+    opinion                pass or changes: what it says of others' work
+    finds                  [{message, path, line, severity}]: its findings; all but the message may be left out
+    asks                   [question]
     fails                  detail: answers agent_error
     exits                  code: ends with it, without any answer
     hangs                  true: prints nothing more and never ends
     ignores_signals        true: SIGINT and SIGTERM do nothing (from the start)
-`says` and `fails` may use {title}, {feedback} (all of it), {reason} (of the feedback that the rule matched,
-else the last); paths may use {output} (the first file the request wants) and {folder} (that file's folder).
+`says`, `fails`, `asks` and messages may use {title}, {feedback} (all of it), {reason} (of the feedback that the rule
+matched, else the last); paths may use {output} (the first file the request wants) and {folder} (where the run's
+artifacts are).
 """
 
 import re
@@ -46,6 +50,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
+from bot.domain.agents import Opinion
 from bot.domain.errors import UserError
 from bot.domain.values import Value
 
@@ -96,6 +101,15 @@ class Tokens(Value):
     output: int = Field(default=0, ge=0)
 
 
+class ScriptedFinding(Value):
+    """One finding of an answer."""
+
+    message: str = Field(min_length=1)
+    path: WorkspacePath | None = None
+    line: int | None = Field(default=None, ge=1)
+    severity: Literal["error", "warning", "note"] = "error"
+
+
 class Rule(Value):
     """One answer of a role, and when it is given."""
 
@@ -108,6 +122,9 @@ class Rule(Value):
     says: str = ""
     costs: float = Field(default=0.0, ge=0, le=1e6)
     tokens: Tokens = Tokens()
+    opinion: Opinion | None = None
+    finds: tuple[ScriptedFinding, ...] = ()
+    asks: tuple[str, ...] = ()
     fails: str | None = None
     exits: int | None = Field(default=None, ge=0, le=255)
     hangs: bool = False

@@ -99,8 +99,18 @@ def perform(rule: Json, request: Json, workspace: Path, matched: list[Json]) -> 
     if rule["fails"] is not None:
         answer("agent_error", summary=summary, detail=filled(rule["fails"], request, matched), **cost)
     else:
-        answer("ok", summary=summary, **cost)
+        answer("ok", summary=summary, **judgement(rule, request, matched), **cost)
     return 0
+
+
+def judgement(rule: Json, request: Json, matched: list[Json]) -> Json:
+    """What a rule says of others' work: opinion, findings, questions."""
+    findings = [
+        {**finding, "message": filled(finding["message"], request, matched), "path": placed(finding["path"], request)}
+        for finding in rule["finds"]
+    ]
+    questions = [filled(question, request, matched) for question in rule["asks"]]
+    return {"opinion": rule["opinion"], "findings": findings, "questions": questions}
 
 
 def change_files(rule: Json, request: Json, workspace: Path) -> None:
@@ -127,15 +137,23 @@ def change_files(rule: Json, request: Json, workspace: Path) -> None:
 
 def inside(workspace: Path, path: str, request: Json) -> Path:
     """A path of the script in the workspace; raises CannotPlay when a symbolic link leads out of it."""
-    output = request["outputs"][0] if request["outputs"] else ""
-    for name, value in (("{output}", output), ("{folder}", os.path.dirname(output))):
-        if name in path and not value:
-            raise CannotPlay(f"{path}: the request wants no output, so {name} has no meaning.")
-        path = path.replace(name, value)
-    file = (workspace / path).resolve()
+    file = (workspace / str(placed(path, request))).resolve()
     if workspace not in file.parents:
         raise CannotPlay(f"{path} is outside the workspace.")
     return file
+
+
+def placed(path: str | None, request: Json) -> str | None:
+    """A path of the script with {output} and {folder} filled in; raises CannotPlay when the request has none."""
+    if path is None:
+        return None
+    output = request["outputs"][0] if request["outputs"] else ""
+    artifact = output or (request["inputs"][0] if request["inputs"] else "")
+    for name, value in (("{output}", output), ("{folder}", os.path.dirname(artifact))):
+        if name in path and not value:
+            raise CannotPlay(f"{path}: the request names no such file, so {name} has no meaning.")
+        path = path.replace(name, value)
+    return path
 
 
 def filled(text: str, request: Json, matched: list[Json]) -> str:
