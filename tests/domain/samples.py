@@ -41,6 +41,18 @@ PLANNED = Pipeline(
     ),
 )
 
+SHIPPED = Pipeline(
+    name="shipped",
+    steps=(
+        Stage(stage="planner", role="planner", writes="artifacts"),
+        Gate(gate="plan", rejects_to="planner", shows=("planner.md",)),
+        Stage(stage="builder", role="builder", inputs=("planner.md",)),
+        Stage(stage="reviewer", role="reviewer", inputs=("code",), writes="artifacts", sends_back_to="builder"),
+        Stage(stage="deployer", role="deployer", inputs=("code",), writes="artifacts", ships=True, rounds=2),
+        Gate(gate="merge", rejects_to="builder"),
+    ),
+)
+
 
 def at(seconds: float) -> datetime:
     """A time, in seconds after the tests' beginning."""

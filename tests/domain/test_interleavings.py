@@ -17,11 +17,11 @@ from bot.domain.agents import AgentStatus
 from bot.domain.entries import AttemptFinished
 from bot.domain.forge import Actor
 from bot.domain.moves import Move
-from tests.domain.samples import HUBOT, MONA, PLANNED, QUICK, STRANGER
+from tests.domain.samples import HUBOT, MONA, PLANNED, QUICK, SHIPPED, STRANGER
 from tests.domain.world import Delivery, Driver, World
 
 PAIR = QUICK.model_copy(update={"steps": (QUICK.steps[0], QUICK.merge_gate.model_copy(update={"approvals": 2}))})
-PLANS = {"quick": QUICK, "pair": PAIR, "planned": PLANNED}
+PLANS = {"quick": QUICK, "pair": PAIR, "planned": PLANNED, "shipped": SHIPPED}
 
 people = st.sampled_from([MONA, MONA, HUBOT, HUBOT, STRANGER])
 endings = st.sampled_from([AgentStatus.OK] * 6 + list(AgentStatus))
@@ -59,9 +59,11 @@ class Interleavings(RuleBasedStateMachine):
     def everything_goes_well(self, steps: int) -> None:
         for _ in range(steps):
             self.world.seconds += 1
-            finished = self.world.work(AgentStatus.OK, passes=True)
+            finished = self.world.work(AgentStatus.OK, passes=True, content=True)
             if finished is not None:
                 self.world.finish(finished)
+            elif self.world.run.deploying is not None:
+                self.world.deploy("success")
             elif (driver := self.world.drive()) is not None:
                 self.world.make(driver)
                 if driver in self.world.drivers:
@@ -103,9 +105,9 @@ class Interleavings(RuleBasedStateMachine):
         self.world.drivers.remove(self._a_driver(data))
 
     @precondition(lambda self: self.world.run.live)
-    @rule(status=endings, passes=often, commits=often)
-    def an_agent_ends(self, status: AgentStatus, passes: bool, commits: bool) -> None:
-        finished = self.world.work(status, passes=passes, commits=commits)
+    @rule(status=endings, passes=often, commits=often, content=often)
+    def an_agent_ends(self, status: AgentStatus, passes: bool, commits: bool, content: bool) -> None:
+        finished = self.world.work(status, passes=passes, commits=commits, content=content)
         assert finished is not None
         self.ended.append(finished)
 
@@ -116,6 +118,11 @@ class Interleavings(RuleBasedStateMachine):
         if not again:
             self.ended.remove(finished)
         self.world.finish(finished)
+
+    @precondition(lambda self: self.world.run.deploying)
+    @rule(status=st.sampled_from(["success", "failure", "rolled_back"]))
+    def a_deployment_ends(self, status: Any) -> None:
+        self.world.deploy(status)
 
     # People, and GitHub
 
@@ -141,13 +148,23 @@ class Interleavings(RuleBasedStateMachine):
         assert commit is not None
         self._happens(self.world.reviews(by, "APPROVED", commit), now)
 
+    @precondition(lambda self: any(vote.review_id for vote in self.world.hub.votes))
+    @rule(data=st.data(), now=often)
+    def a_review_is_dismissed(self, data: st.DataObject, now: bool) -> None:
+        votes = [vote for vote in self.world.hub.votes if vote.review_id]
+        self._happens(self.world.dismisses(data.draw(st.sampled_from(votes))), now)
+
+    @rule()
+    def the_rules_of_the_repository_change_their_mind(self) -> None:
+        self.world.hub.rules_are_met = not self.world.hub.rules_are_met
+
     @precondition(lambda self: self.world.hub.head)
     @rule(by=people, now=often)
     def somebody_requests_changes(self, by: Actor, now: bool) -> None:
         assert self.world.hub.head is not None
         self._happens(self.world.reviews(by, "CHANGES_REQUESTED", self.world.hub.head), now)
 
-    @rule(by=people, argument=st.sampled_from(["", "builder", "planner", "merge", "no good"]), now=often)
+    @rule(by=people, argument=st.sampled_from(["", "builder", "planner: this", "merge", "no good"]), now=often)
     def somebody_rejects(self, by: Actor, argument: str, now: bool) -> None:
         self._happens(self.world.says(by, "reject", argument), now)
 

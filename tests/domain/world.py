@@ -15,6 +15,7 @@ from bot.domain.decisions import Accepted, Decision, Ignored
 from bot.domain.entries import (
     AttemptFinished,
     AttemptStarted,
+    DeploymentFinished,
     GateOpened,
     HeadMoved,
     MergeWasRefused,
@@ -22,10 +23,19 @@ from bot.domain.entries import (
     PullRequestOpened,
     Recorded,
     Reminded,
+    ReviewDismissed,
     RunFinished,
     RunParked,
 )
-from bot.domain.events import CommandGiven, Event, MoveMade, PullRequestChanged, ReviewSubmitted, TimerDue
+from bot.domain.events import (
+    CommandGiven,
+    Event,
+    MoveMade,
+    PullRequestChanged,
+    ReviewSubmitted,
+    ReviewWasDismissed,
+    TimerDue,
+)
 from bot.domain.facts import Facts
 from bot.domain.fold import apply, fold
 from bot.domain.forge import Actor, PullRequest, Review
@@ -51,6 +61,8 @@ class Vote:
     at: datetime
     commit: str | None
     edited: bool = False
+    review_id: int | None = None
+    withdrawn: bool = False
 
 
 @dataclass
@@ -61,6 +73,7 @@ class Hub:
     pull_open: bool = False
     pull_closed: bool = False
     merged: str | None = None
+    rules_are_met: bool = True
     pushed: list[str] = field(default_factory=list)
     shown: dict[tuple[str, int], tuple[Subject, datetime]] = field(default_factory=dict)
     votes: list[Vote] = field(default_factory=list)
@@ -84,6 +97,7 @@ class Hub:
             base_ref="main",
             base_sha=BASE,
             author=BOT,
+            mergeable_state="clean" if self.rules_are_met else "blocked",
         )
 
 
@@ -179,6 +193,9 @@ class World:
         decision = accept(run, event, facts)
         if isinstance(decision, Accepted):
             self.append(decision.entry, decision.cause, len(self.records))
+        if isinstance(event, ReviewWasDismissed):
+            for vote in self.hub.votes:
+                vote.withdrawn = vote.withdrawn or vote.review_id == event.review_id
         return decision
 
     def drive(self, looked: tuple[Move, int] | None = None) -> Driver | None:
@@ -234,6 +251,9 @@ class World:
                 driver.outcome = MoveMade(entry=reminded, cause=f"gate:{gate}:{round}:reminder")
             case m.Merge(subject=subject):
                 driver.outcome = self._merge(driver, subject, refuses=refuses)
+            case m.DismissReview(review_id=review_id):
+                dismissed = MoveMade(entry=ReviewDismissed(review_id=review_id), cause=f"dismiss:{review_id}")
+                driver.outcome = parked if refuses else dismissed
             case m.Finish(outcome=outcome):
                 finished = MoveMade(entry=RunFinished(outcome=outcome), cause="finished")
                 driver.outcome = parked if refuses else finished
@@ -243,8 +263,10 @@ class World:
             return MoveMade(entry=PullRequestMerged(sha=self.hub.merged), cause=f"merge:{self.hub.merged}")
         if self.hub.head != subject.head and self.hub.head is not None:
             return MoveMade(entry=HeadMoved(head=self.hub.head), cause=f"head:{self.hub.head}:{driver.at_seq}")
-        if refuses or self.hub.pull_closed:
-            return MoveMade(entry=MergeWasRefused(reason="rules"), cause=f"merge-refused:{driver.epoch}")
+        if refuses or self.hub.pull_closed or not self.hub.rules_are_met:
+            may_pass = not self.hub.rules_are_met
+            refusal = MergeWasRefused(reason="rules", may_pass=may_pass)
+            return MoveMade(entry=refusal, cause=f"merge-refused:{driver.epoch}")
         self.assert_approved(subject)
         self.hub.merged = self.sha()
         return MoveMade(entry=PullRequestMerged(sha=self.hub.merged), cause=f"merge:{self.hub.merged}")
@@ -257,13 +279,15 @@ class World:
 
     # Agents
 
-    def work(self, status: AgentStatus, *, passes: bool, commits: bool = True) -> AttemptFinished | None:
+    def work(
+        self, status: AgentStatus, *, passes: bool, commits: bool = True, content: bool = False
+    ) -> AttemptFinished | None:
         """The live attempt runs to its end; what it wrote is pushed, but not reported yet."""
         live = self.run.live
         if live is None:
             return None
         key = (live.stage, live.number)
-        cost = 0.5 if live.mode == "work" else 0.0
+        cost = 0.01 if live.mode == "work" else 0.0
         ended = AttemptFinished(stage=live.stage, number=live.number, status=status, cost_usd=cost)
         if self.run.stop_requested:
             return ended.model_copy(update={"status": AgentStatus.INTERRUPTED})
@@ -279,11 +303,24 @@ class World:
             self.parents[key] = self.hub.head or BASE
             self.commits[key] = self.sha()
             self.hub.push(self.commits[key])
+        wanting = self.run.plan.stage(live.stage).sends_back_to is not None and not content
+        ended = ended.model_copy(update={"opinion": "changes" if wanting else "pass"})
         return self._handed_on(ended, self.commits[key], self.parents[key])
 
-    @staticmethod
-    def _handed_on(ended: AttemptFinished, commit: str, parent: str) -> AttemptFinished:
-        return ended.model_copy(update={"commit": commit, "parent": parent, "diff_digest": f"d{commit}"})
+    def _handed_on(self, ended: AttemptFinished, commit: str, parent: str) -> AttemptFinished:
+        writes_code = self.run.plan.stage(ended.stage).writes == "code"
+        contents = {**self.run.contents, ("code" if writes_code else f"{ended.stage}.md"): commit}
+        changed = {"commit": commit, "parent": parent, "diff_digest": f"d{commit}", "contents": contents}
+        return ended.model_copy(update=changed)
+
+    def deploy(self, status: Literal["success", "failure", "rolled_back"]) -> None:
+        """The deployment that is under way comes to its end."""
+        started = self.run.deploying
+        if started is not None:
+            shape = {"environment": started.environment, "number": started.number, "commit": started.commit}
+            finished = DeploymentFinished.model_validate({**shape, "status": status, "release": "r1"})
+            cause = f"deployment:{started.environment}:{started.number}:finished"
+            self.decide(MoveMade(entry=finished, cause=cause))
 
     def finish(self, finished: AttemptFinished) -> None:
         cause = f"attempt:{finished.stage}:{finished.number}:finished"
@@ -308,10 +345,11 @@ class World:
         )
 
     def reviews(self, by: Actor, state: Literal["APPROVED", "CHANGES_REQUESTED"], commit: str) -> ReviewSubmitted:
+        number = self.number()
         if state == "APPROVED":
-            self.hub.votes.append(Vote(by, self.github_now(), commit))
+            self.hub.votes.append(Vote(by, self.github_now(), commit, review_id=number))
         review = Review(
-            id=self.number(),
+            id=number,
             pull_number=PULL.number,
             author=by,
             state=state,
@@ -320,6 +358,10 @@ class World:
             submitted_at=self.github_now(),
         )
         return ReviewSubmitted(pull=PULL, review=review)
+
+    def dismisses(self, vote: Vote) -> ReviewWasDismissed:
+        assert vote.review_id is not None
+        return ReviewWasDismissed(pull=PULL, review_id=vote.review_id, by=MONA)
 
     def pull_changed(self, by: Actor | None = None) -> PullRequestChanged:
         return PullRequestChanged(pull=PULL, by=by)
@@ -344,6 +386,7 @@ class World:
             if vote.at >= min(times)
             and vote.commit in (None, subject.head)
             and not vote.edited
+            and not vote.withdrawn
             and PERMISSIONS[vote.by.id] >= Permission.WRITE
         }
         assert len(votes) >= gate.approvals, "not enough people approved it"
@@ -373,15 +416,18 @@ class World:
     def settle(self) -> None:
         """Everything that can happen without people does, in good order; it must come to rest."""
         self.drivers.clear()
+        self.hub.rules_are_met = True
         for _ in range(60):
             self.seconds += 1
             self.assert_sound()
             if self.hub.pull() is not None:
                 self.decide(self.pull_changed())
             if self.run.live is not None:
-                finished = self.work(AgentStatus.OK, passes=True)
+                finished = self.work(AgentStatus.OK, passes=True, content=True)
                 assert finished is not None
                 self.finish(finished)
+            elif self.run.deploying is not None:
+                self.deploy("success")
             elif (driver := self.drive()) is not None:
                 self.make(driver)
                 self.report(driver)
