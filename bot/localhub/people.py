@@ -83,11 +83,17 @@ def role_of(hub: Hub, repo: Repo, user: User | None) -> Role:
     return least if name is None else max(least, Role[str(name).upper()])
 
 
+def is_collaborator(hub: Hub, repo: Repo, user: User) -> bool:
+    """Whether somebody was invited to the repository, in whatever role, or owns it."""
+    sql = "SELECT 1 FROM collaborators WHERE repo_id = ? AND user_id = ?"
+    return user.id == repo.owner_id or hub.store.value(sql, repo.id, user.id) is not None
+
+
 def association(hub: Hub, repo: Repo, user: User) -> str:
     """GitHub's `author_association`: how a user stands to the repository."""
     if user.id == repo.owner_id:
         return "OWNER"
-    if hub.store.value("SELECT 1 FROM collaborators WHERE repo_id = ? AND user_id = ?", repo.id, user.id):
+    if is_collaborator(hub, repo, user):
         return "COLLABORATOR"
     contributed = hub.store.value(
         "SELECT 1 FROM issues i JOIN pulls p ON p.issue_id = i.id"

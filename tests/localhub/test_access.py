@@ -60,6 +60,7 @@ def test_an_installation_token_is_bounded(hub: Localhub) -> None:
 def test_permission_and_role(hub: Localhub, login: str, permission: str, role_name: str) -> None:
     answer = hub.call("GET", f"/collaborators/{login}/permission", hub.bot_token()).json()
     assert (answer["permission"], answer["role_name"]) == (permission, role_name)
+    assert hub.call("GET", f"/collaborators/{login}", hub.bot_token()).status_code == (404 if login == "sam" else 204)
 
 
 def test_a_bot_is_no_collaborator(hub: Localhub) -> None:

@@ -173,6 +173,7 @@ def test_check_runs_are_for_apps(hub: Localhub, pull: str) -> None:
     refused = hub.by("acme", "POST", "/check-runs", wanted, status=403)
     assert refused["message"] == "You must authenticate via a GitHub App."
     assert bot_call("POST", "/check-runs", wanted | {"head_sha": "0" * 40})[0] == 422
+    assert bot_call("POST", "/check-runs", wanted | {"output": {"title": "t"}})[0] == 422, "and leaves nothing"
     status, made = bot_call("POST", "/check-runs", wanted)
     assert (status, made["status"], made["external_id"]) == (201, "in_progress", "run-1")
     place = f"/check-runs/{made['id']}"

@@ -1,9 +1,14 @@
 """What a killed hub had half done, it finishes when it starts: the states a kill leaves, made by hand."""
 
+import contextlib
+import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+
+import httpx
 
 from bot.localhub.git import ZERO, Git, Signature
 from bot.localhub.hub import Hub
@@ -69,3 +74,50 @@ def test_only_one_process_serves_a_directory(own_hub: Localhub) -> None:
     assert second.returncode == 1
     assert "another process serves" in second.stderr
     assert own_hub.http.get(f"{own_hub.url}/_localhub/healthz").status_code == 200
+
+
+def test_what_was_answered_is_kept_whenever_it_is_killed(own_hub: Localhub, receiver: Receiver, tmp_path: Path) -> None:
+    """Comments, pushes and merges go on while the hub is killed again and again; the seed is in the output."""
+    seed = time.time_ns()
+    print("seed", seed)
+    chance = random.Random(seed)
+    token = own_hub.tokens["mary"]
+    own_hub.by("mary", "POST", "/issues", {"title": "t"})
+    answered: list[int] = []
+    for turn in range(3):
+        branch = f"topic-{turn}"
+        head = push_change(own_hub, tmp_path, token, branch, f"{branch}.txt", "one\n")
+        pull = own_hub.by("mary", "POST", "/pulls", {"title": branch, "head": branch, "base": "main"})["number"]
+        killer = threading.Timer(chance.uniform(0.0, 0.12), own_hub.kill)
+        killer.start()
+        with contextlib.suppress(httpx.TransportError):
+            for _ in range(chance.randrange(8)):
+                made = own_hub.by("mary", "POST", "/issues/1/comments", {"body": "x"})
+                answered.append(made["id"])
+            own_hub.by("mary", "PUT", f"/pulls/{pull}/merge", {"sha": head})
+            push_change_or_fail(tmp_path, own_hub)
+        killer.join()
+        own_hub.start()
+        whole(own_hub, pull)
+    comments = own_hub.by("mary", "GET", "/issues/1/comments?per_page=100")
+    assert set(answered) <= {comment["id"] for comment in comments}
+    git(bare(own_hub), "fsck", "--strict")
+    wait_for("every webhook", lambda: all(one["attempts"] for one in own_hub.control("GET", "/deliveries")))
+    opened = [delivered.payload["number"] for delivered in receiver.named("pull_request.opened")]
+    assert sorted(set(opened)) == [2, 3, 4]
+
+
+def push_change_or_fail(work: Path, hub: Localhub) -> None:
+    clone = work / "clone"
+    git(clone, "commit", "-q", "--allow-empty", "-m", "later")
+    git(clone, "push", "-q", "origin", "HEAD:refs/heads/later", "--force", check=False)
+
+
+def whole(hub: Localhub, pull: int) -> None:
+    """Git and the answers agree, and a pull request is merged entirely or not at all."""
+    actual = Git(bare(hub)).refs("refs/heads")
+    told = {ref["ref"]: ref["object"]["sha"] for ref in hub.by("mary", "GET", "/git/refs?per_page=100")}
+    assert told == actual
+    shown = hub.by("mary", "GET", f"/pulls/{pull}")
+    names = {entry["name"] for entry in hub.by("mary", "GET", "/contents")}
+    assert shown["merged"] == (shown["state"] == "closed") == (f"topic-{pull - 2}.txt" in names)

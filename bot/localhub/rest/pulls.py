@@ -4,7 +4,7 @@ from bot.localhub import issues, merges, pulls
 from bot.localhub.api import Answer, Call, Routes
 from bot.localhub.auth import may
 from bot.localhub.errors import ApiError, forbidden, invalid, not_found
-from bot.localhub.people import Role, role_of
+from bot.localhub.people import Role, is_collaborator
 from bot.localhub.records import Issue, Pull, Repo, User
 from bot.localhub.rest.parameters import names, optional_text, text
 from bot.localhub.shapes.commits import commit_json, file_json
@@ -169,18 +169,13 @@ def _reviewers(call: Call, repo: Repo, issue: Issue) -> list[User]:
     for login in names(call.body().get("reviewers", []), "reviewers"):
         user = call.hub.user_named(login)
         # A public repository lets everybody read, but only those who were invited can be asked.
-        if user is None or role_of(call.hub, repo, user) < Role.READ or not _invited(call, repo, user):
+        if user is None or not is_collaborator(call.hub, repo, user):
             message = "Reviews may only be requested from collaborators. One or more of the users or teams"
             raise ApiError(422, f"{message} you specified is not a collaborator of the {repo.full_name} repository.")
         if user.id == issue.author_id:
             raise ApiError(422, "Review cannot be requested from pull request author.")
         found.append(user)
     return found
-
-
-def _invited(call: Call, repo: Repo, user: User) -> bool:
-    sql = "SELECT 1 FROM collaborators WHERE repo_id = ? AND user_id = ?"
-    return user.id == repo.owner_id or call.hub.store.value(sql, repo.id, user.id) is not None
 
 
 @routes.add("POST", f"{PULL}/requested_reviewers", 201)

@@ -1,8 +1,8 @@
 """REST: users, collaborators, limits, and what the server says about itself."""
 
-from bot.localhub.api import Call, Routes
+from bot.localhub.api import Answer, Call, Routes
 from bot.localhub.errors import ApiError, forbidden, not_found
-from bot.localhub.people import Role, role_of
+from bot.localhub.people import Role, is_collaborator, role_of
 from bot.localhub.records import User
 from bot.localhub.shapes.meta import root_json
 from bot.localhub.shapes.people import full_user_json, permission_json, user_json
@@ -66,6 +66,17 @@ def get_permission(call: Call) -> object:
     if user is None or user.type != "User":
         raise not_found(f"{login} is not a user")
     return permission_json(call.view, user, role_of(call.hub, repo, user))
+
+
+@routes.get("/repos/{owner}/{repo}/collaborators/{login}")
+def check_collaborator(call: Call) -> object:
+    """GitHub's `repos/check-collaborator`."""
+    repo, user = call.repo(), call.hub.user_named(call.parameters["login"])
+    if call.caller.kind == "anonymous":
+        raise ApiError(401, "Requires authentication")
+    if user is None or not is_collaborator(call.hub, repo, user):
+        raise not_found()
+    return Answer(status=204)
 
 
 @routes.get("/repos/{owner}/{repo}/assignees")
