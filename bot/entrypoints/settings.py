@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from bot.domain.agents import AgentSetting
 from bot.domain.errors import UserError
 from bot.domain.refs import RepoRef
 
@@ -31,7 +32,7 @@ class AgentSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     default: str = "claude"
-    settings: dict[str, dict[str, str | tuple[str, ...]]] = Field(default_factory=dict)
+    settings: dict[str, dict[str, AgentSetting]] = Field(default_factory=dict)
 
 
 class Settings(BaseModel):
@@ -129,18 +130,19 @@ def _absolute(settings: Settings, directory: Path) -> dict[str, object]:
         files["agent_calls_file"] = settings.agent_calls_file
     found: dict[str, object] = {name: directory / path for name, path in files.items()}
     agents = {
-        name: {k: _script_path(directory, k, v) for k, v in values.items()}
+        name: {k: _path_setting(directory, k, v) for k, v in values.items()}
         for name, values in settings.agents.settings.items()
     }
     found["agents"] = settings.agents.model_copy(update={"settings": agents})
     return found
 
 
-def _script_path(directory: Path, key: str, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-    """A script's file is named relative to the service's directory."""
-    if key == "script" and isinstance(value, str) and "\n" not in value:
-        return str(directory / value)
-    return value
+def _path_setting(directory: Path, key: str, value: AgentSetting) -> AgentSetting:
+    """Files of an agent are named relative to the service's directory; a program without a slash is looked up."""
+    if not isinstance(value, str):
+        return value
+    names_a_file = {"script": "\n" not in value, "api_key_file": True, "binary": "/" in value}
+    return str(directory / value) if names_a_file.get(key) else value
 
 
 def _checked(settings: Settings) -> Settings:

@@ -9,12 +9,25 @@ from collections.abc import Mapping
 
 import pytest
 
+from bot.adapters.agents.claude_settings import find_binary
+from bot.domain.errors import UserError
+
 
 def program(name: str, package: str) -> pytest.MarkDecorator:
     """A mark: skip unless the program `name` is on the PATH; `package` is the Debian package that has it."""
     return pytest.mark.skipif(
         shutil.which(name) is None, reason=f"{name} is missing; get it: apt-get install {package}"
     )
+
+
+def claude() -> pytest.MarkDecorator:
+    """A mark: skip unless Claude Code is here, on the PATH or as claude-agent-sdk brings it."""
+    try:
+        find_binary(None)
+    except UserError:
+        reason = "claude is missing; get it: make env (its wheel, claude-agent-sdk, is in requirements/dev.txt)"
+        return pytest.mark.skipif(True, reason=reason)
+    return pytest.mark.skipif(False, reason="claude is here")
 
 
 def skips_fail(environment: Mapping[str, str] = os.environ) -> bool:

@@ -1,12 +1,13 @@
 """The agents that can fill a role: one file each, and one line in `AGENTS`."""
 
+from bot.adapters.agents.claude import ClaudeAgent
 from bot.adapters.agents.command import CommandAgent
 from bot.adapters.agents.contract import Agent
 from bot.adapters.agents.operation import Operation
 from bot.adapters.agents.scripted import ScriptedAgent
 from bot.domain.errors import UserError
 
-AGENTS: tuple[Agent, ...] = (CommandAgent(), ScriptedAgent())
+AGENTS: tuple[Agent, ...] = (ClaudeAgent(), CommandAgent(), ScriptedAgent())
 _OPERATION = Operation()
 
 

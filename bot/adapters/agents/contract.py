@@ -1,7 +1,7 @@
 """What an agent adapter is: how to launch an agent's program, and how to read what it left behind."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -16,8 +16,10 @@ class Launch(Value):
 
     `ladder` is how it is interrupted: rungs (`line`, or a signal's name) with the seconds given to each;
     SIGKILL always comes last. `interrupt_line` is written to the agent's stdin at the rung `line`, and keeps
-    stdin open until then. `outputs` are files of the attempt's directory (relative) that must reach the disk
-    before the result. Limits of output are in bytes: more is drained but not kept.
+    stdin open until then (or until it has given its result, where it `speaks` of one). `outputs` are files of the
+    attempt's directory (relative) that must reach the disk before the result. `speaks` is how its stdout is read
+    while it runs: `progress` is ours (see `command`). What the `secret_files` hold is blacked out in its output.
+    Limits of output are in bytes: more is drained but not kept.
     """
 
     argv: tuple[str, ...] = Field(min_length=1)
@@ -29,20 +31,32 @@ class Launch(Value):
     outputs: tuple[str, ...] = ()
     ladder: tuple[tuple[str, float], ...] = LADDER
     interrupt_line: str | None = None
+    speaks: Literal["progress", "claude"] = "progress"
+    secret_files: tuple[str, ...] = ()
     stdout_limit: int = 8 * 1024 * 1024
     stderr_limit: int = 1024 * 1024
     merge_stderr: bool = False
     agent_calls_file: str | None = None
 
 
+class Tokens(Value):
+    """What a model was given (new, read from its cache, written to it) and what it answered."""
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+
+
 class Reported(Value):
-    """What an agent told about itself while it ran (totals so far)."""
+    """What an agent told about itself while it ran (totals so far); `usage` is by model, where it says so."""
 
     message: str = ""
     cost_usd: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
     session_id: str | None = None
+    usage: dict[str, Tokens] = Field(default_factory=dict)
 
 
 class Progress(Reported):

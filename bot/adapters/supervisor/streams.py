@@ -97,17 +97,19 @@ class Reported:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.changed = False
+        self.is_over = False
 
-    def feed(self, line: bytes) -> None:
-        """Take one line of stdout; anything that is no report is none of our business."""
+    def feed(self, line: bytes) -> bool:
+        """Take one line of stdout; anything that is no report is none of our business. Every line is worth
+        keeping."""
         if not line.startswith(b"{") or b'"progress"' not in line:
-            return
+            return True
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
-            return
+            return True
         if not isinstance(event, dict) or event.get("event") != "progress":
-            return
+            return True
         for name in ("message", "session_id"):
             if isinstance(event.get(name), str):
                 self.values[name] = event[name][:500]
@@ -118,3 +120,4 @@ class Reported:
                 number = float(value) if name == "cost_usd" else int(value)
                 self.values[name] = max(self.values.get(name, 0), number)
         self.changed = True
+        return True

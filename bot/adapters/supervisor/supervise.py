@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bot.adapters.supervisor import agent_process, files, lost, process_tree, streams
+from bot.adapters.supervisor import agent_process, claude_stream, files, lost, process_tree, redaction, streams
 
 _TICK = 0.03  # seconds between two looks at stop.json and the clocks
 _PROGRESS_EVERY = 0.2
@@ -113,12 +113,17 @@ class _Watch:
         self._next_rung = 0.0
         self._seconds = 0.0
         self._progress_due = 0.0
-        self._reported = streams.Reported()
-        self._lines = streams.Lines(self._reported.feed)
+        # What speaks in lines is kept line by line, without those that only repeat in pieces what comes whole.
+        self._in_lines = launch.get("speaks") == "claude"
+        self._reported = claude_stream.ClaudeStream() if self._in_lines else streams.Reported()
+        self._lines = streams.Lines(self._on_line)
         self._captures = {agent.stdout: streams.Capture(directory / files.STDOUT, launch["stdout_limit"])}
         if agent.stderr is not None:
             self._captures[agent.stderr] = streams.Capture(directory / files.STDERR, launch["stderr_limit"])
+        secrets = redaction.secrets_in(launch.get("secret_files", ()))
+        self._redactors = {descriptor: redaction.Redactor(secrets) for descriptor in self._captures}
         self._stdin_left = launch["stdin"].encode()
+        self._stdin_is_open = True
         self._selector = selectors.DefaultSelector()
         for descriptor in self._captures:
             self._selector.register(descriptor, selectors.EVENT_READ)
@@ -150,9 +155,10 @@ class _Watch:
 
     def close(self) -> None:
         """Take what is still in the pipes (whoever wrote there is dead now) and close the files."""
-        for descriptor in list(self._captures):
+        for descriptor, redactor in self._redactors.items():
             while self._read(descriptor):
                 pass
+            self._take(descriptor, redactor.close())
         self._lines.close()
         for capture in self._captures.values():
             capture.close()
@@ -193,10 +199,21 @@ class _Watch:
             return False
         if data:
             self._last_sign = time.monotonic()
-            self._captures[descriptor].feed(data)
-            if descriptor == self._agent.stdout:
-                self._lines.feed(data)
+            self._take(descriptor, self._redactors[descriptor].feed(data))
         return bool(data)
+
+    def _take(self, descriptor: int, data: bytes) -> None:
+        is_stdout = descriptor == self._agent.stdout
+        if is_stdout:
+            self._lines.feed(data)
+        if not (is_stdout and self._in_lines):
+            self._captures[descriptor].feed(data)
+
+    def _on_line(self, line: bytes) -> None:
+        if self._reported.feed(line) and self._in_lines:
+            self._captures[self._agent.stdout].feed(line + b"\n")
+        if self._reported.is_over and not self._stdin_left:
+            self._close_stdin()
 
     def _write_stdin(self) -> None:
         try:
@@ -212,7 +229,12 @@ class _Watch:
             self._finish_stdin()
 
     def _finish_stdin(self) -> None:
-        if self._launch["interrupt_line"] is None:
+        if self._launch["interrupt_line"] is None or self._reported.is_over:
+            self._close_stdin()
+
+    def _close_stdin(self) -> None:
+        if self._stdin_is_open:
+            self._stdin_is_open = False
             os.close(self._agent.stdin)
 
     def _look_at_the_clocks(self) -> None:
@@ -246,7 +268,9 @@ class _Watch:
         rung, patience = self._ladder.pop(0) if self._ladder else ("SIGKILL", 0.2)
         if rung == "line":
             with contextlib.suppress(OSError):
-                os.write(self._agent.stdin, (self._launch["interrupt_line"] or "").encode())
+                # A descriptor that we have closed may be somebody else's by now.
+                if self._stdin_is_open:
+                    os.write(self._agent.stdin, (self._launch["interrupt_line"] or "").encode())
         elif rung == "SIGKILL":
             process_tree.kill(self._agent.pid)
         else:

@@ -130,6 +130,6 @@ def test_command_needs_a_list(tmp_path: Path, argv: Any) -> None:
 
 
 def test_agents_are_found_by_name() -> None:
-    assert [known.name for known in AGENTS] == ["command", "scripted"]
-    with pytest.raises(UserError, match="Known agents: `command`, `scripted`"):
+    assert [known.name for known in AGENTS] == ["claude", "command", "scripted"]
+    with pytest.raises(UserError, match="Known agents: `claude`, `command`, `scripted`"):
         agent("clod")
