@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from bot.domain.commands import find
 from bot.domain.comments import find_commands
@@ -36,6 +36,14 @@ class _User(_Payload):
         return Actor(id=self.id, login=self.login, is_bot=self.type != "User")
 
 
+def _ghost(user: object) -> object:
+    """GitHub's own stand-in for an account that is no more."""
+    return {"id": 0, "login": "ghost"} if user is None else user
+
+
+_Author = Annotated[_User, BeforeValidator(_ghost)]
+
+
 class _Repository(_Payload):
     full_name: str
     default_branch: str | None = None
@@ -52,7 +60,7 @@ class _Label(_Payload):
 
 class _Comment(_Payload):
     id: int
-    user: _User
+    user: _Author
     body: str | None
     created_at: datetime
     updated_at: datetime
@@ -68,7 +76,7 @@ class _CheckRun(_Payload):
 
 class _Review(_Payload):
     id: int
-    user: _User
+    user: _Author
     body: str | None
     state: str
     commit_id: str
