@@ -15,7 +15,7 @@ from bot.domain.agents import AgentRequest, AgentResult, AgentStatus
 from bot.domain.errors import Rejected, UserError
 from bot.domain.pipeline import CODE, SPEC, Stage
 from bot.domain.refs import ARTIFACTS, AttemptRef
-from bot.domain.rendering import handoff_message
+from bot.domain.rendering import handoff_message, prompt_view
 from bot.domain.results import as_needed
 from bot.domain.run import Attempt, Run
 from bot.domain.trees import Conflict, HeadMoved, Snapshot, Workspace
@@ -94,14 +94,14 @@ def agent_request(here: Services, run: Run, tried: Attempt, ref: AttemptRef, wor
     stage = run.plan.stage(ref.stage)
     role = run.started.config.role(stage.role)
     name = role.agent or here.agents.agent
-    prompt = here.templates.render(f"roles/{stage.role}.md.j2", run=run, stage=stage, tried=tried)
+    prompt = here.templates.prompt(stage.role, prompt_view(run, tried))
     return AgentRequest(
         attempt=ref,
         issue=run.started.issue,
         title=run.started.title,
         role=stage.role,
         agent=name,
-        model=role.model,
+        model=role.model or here.templates.roles()[stage.role].model,
         prompt=prompt,
         workspace=workspace.path,
         inputs=tuple(f"{run.started.folder}/{name}" for name in stage.inputs if name != CODE),

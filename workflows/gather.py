@@ -79,6 +79,7 @@ def _start_facts(services: Services, issue: IssueRef, label: str | None, branch:
         config=config,
         config_problem=problem,
         pipelines=services.templates.pipelines(),
+        roles=services.templates.roles(),
         runs_before=services.journal.runs_of(issue),
     )
 

@@ -9,6 +9,7 @@ from bot.domain.config import RepoConfig
 from bot.domain.forge import Actor, Issue, Label, PullRequest
 from bot.domain.permissions import Permission
 from bot.domain.pipeline import Pipeline
+from bot.domain.roles import Role
 from bot.domain.values import Value
 
 
@@ -23,6 +24,7 @@ class StartFacts(Value):
     config: RepoConfig = RepoConfig()
     config_problem: str | None = None
     pipelines: dict[str, Pipeline] = Field(default_factory=dict)
+    roles: dict[str, Role] = Field(default_factory=dict)
     runs_before: int = 0
 
 

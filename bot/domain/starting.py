@@ -10,6 +10,7 @@ from bot.domain.forge import Actor
 from bot.domain.permissions import Permission
 from bot.domain.pipeline import Pipeline
 from bot.domain.refs import ARTIFACTS, IssueRef, branch_name, run_id, spec_name
+from bot.domain.roles import misfit
 from bot.domain.wording import fenced, quoted
 
 MAY_SPEND = Permission.WRITE
@@ -30,6 +31,8 @@ def start(facts: Facts, *, by: Actor, cause: str, pipeline: str | None) -> Decis
         where = "" if pipeline else f" (named in `{CONFIG_PATH}`)"
         known = _listed({*wanted.pipelines, *wanted.config.pipelines})
         return Refusal(reason=f"There is no pipeline {quoted(name)}{where}. There is {known}.", cause=cause)
+    if (problem := misfit(chosen, wanted.roles)) is not None:
+        return Refusal(reason=f"I cannot start: in the pipeline {quoted(name)}, {problem}.", cause=cause)
     return Start(entry=_first_entry(wanted, chosen, by), cause=cause)
 
 

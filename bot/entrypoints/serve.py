@@ -105,7 +105,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         ),
         supervisors=Supervisors(settings.data_dir / "attempts", agent_calls_file=settings.agent_calls_file),
         operations=Supervisors(settings.data_dir / "operations"),
-        templates=Templates(),
+        templates=Templates().checked(),
         agents=AgentDefaults(settings.agents.default, dict(settings.agents.settings)),
         repositories=settings.repos,
         trigger_labels=settings.trigger_labels,

@@ -12,6 +12,7 @@ from bot.domain.journal import GENESIS, Record, seal
 from bot.domain.permissions import Permission
 from bot.domain.pipeline import Gate, Pipeline, Stage
 from bot.domain.refs import IssueRef, RepoRef
+from bot.domain.roles import Role
 from bot.domain.run import Run
 
 REPO = RepoRef(owner="acme", name="tally")
@@ -151,5 +152,6 @@ def start_facts(**changes: object) -> StartFacts:
         "base_branch": "main",
         "base_sha": BASE,
         "pipelines": {"quick": QUICK, "planned": PLANNED},
+        "roles": {name: Role(description=name, access="code") for name in ("planner", "builder", "reviewer")},
     }
     return StartFacts.model_validate({**values, **changes})

@@ -3,18 +3,21 @@
 from bot.domain.rendering.check_run import CHECK_RUN_NAME, check_run
 from bot.domain.rendering.commits import commit_texts, handoff_message, tidying_message
 from bot.domain.rendering.labels import STATE_LABELS, state_label
+from bot.domain.rendering.prompts import PromptView, prompt_view
 from bot.domain.rendering.views import GateView, StageView, StepView, gate_view, stage_view, step_views
 
 __all__ = [
     "CHECK_RUN_NAME",
     "STATE_LABELS",
     "GateView",
+    "PromptView",
     "StageView",
     "StepView",
     "check_run",
     "commit_texts",
     "gate_view",
     "handoff_message",
+    "prompt_view",
     "stage_view",
     "state_label",
     "step_views",
