@@ -66,11 +66,12 @@ class Running:
         process.kill()
         until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
 
-    def starts_service(self) -> None:
+    def starts_service(self, waits: bool = True) -> None:
         """`issuewright serve --dir`, as somebody does who found it dead."""
         dead = self.home.service_pid_file.read_text()
         self._services.append(self._start("serve", "--dir", str(self.home.path)))
-        until(lambda: self.home.service_pid_file.read_text() != dead)
+        if waits:
+            until(lambda: self.home.service_pid_file.read_text() != dead)
 
     def sees(self) -> World:
         """The world as it is."""
@@ -185,4 +186,14 @@ def test_a_killed_service_is_waited_for(demo: Callable[..., Running]) -> None:
     assert [stage["attempts"] for stage in outcome["stages"]] == [3]
     assert outcome["agent_calls"] == 3
     assert "the service is gone" in running.told
+    assert processes_of(running) == []
+
+
+def test_a_service_that_somebody_starts_at_the_end_is_stopped_too(demo: Callable[..., Running]) -> None:
+    running = demo()
+    until(lambda: gates(running) == 1)
+    running.kills_service()
+    running.starts_service(waits=False)
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(60) == 130
     assert processes_of(running) == []

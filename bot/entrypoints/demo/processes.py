@@ -63,14 +63,23 @@ class Processes:
 
     def stop(self) -> None:
         """Stop the service, then localhub; whichever processes the pid files name by now."""
-        for pid_file in (self._home.service_pid_file, self._home.hub_pid_file):
-            process = find(pid_file)
+        for process in (find(self._home.service_pid_file), *self._services(), find(self._home.hub_pid_file)):
             if process is not None:
                 _stop(process)
-        for child in self._children:  # One that never came to write its pid file.
+        for child in self._children:
             if child.poll() is None:
                 _stop(psutil.Process(child.pid))
                 child.wait()
+
+    def _services(self) -> Iterator[psutil.Process]:
+        """Services of this directory whoever started them: one that just starts has not written its pid yet."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                argv = process.cmdline()
+                if "serve" in argv and "--dir" in argv[:-1]:
+                    named = Path(process.cwd(), argv[argv.index("--dir") + 1])
+                    if named.resolve() == self._home.path.resolve():
+                        yield process
 
     def _spawn(self, argv: list[str], log_name: str) -> subprocess.Popen[bytes]:
         with (self._home.logs / log_name).open("ab") as log:
