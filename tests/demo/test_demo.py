@@ -15,10 +15,12 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+import yaml
 
 from bot.domain.errors import UserError
-from bot.entrypoints.demo.home import Home, Record
+from bot.entrypoints.demo.home import Home, Record, write_private
 from bot.entrypoints.demo.hub import Person
+from bot.entrypoints.demo.seed import demo_templates
 from bot.entrypoints.demo.world import Observer, World, read_agent_calls
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -196,4 +198,17 @@ def test_a_service_that_somebody_starts_at_the_end_is_stopped_too(demo: Callable
     running.starts_service(waits=False)
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(60) == 130
+    assert processes_of(running) == []
+
+
+def test_a_builder_that_cannot_mend_its_bug_fails_the_demo(demo: Callable[..., Running]) -> None:
+    running = demo("--auto")
+    until(running.home.script_file.exists)
+    script = yaml.safe_load((demo_templates() / "script.yml").read_text())
+    rules = script["roles"]["builder"]
+    script["roles"]["builder"] = [rule for rule in rules if rule["when"].get("feedback_source") != "check"]
+    write_private(running.home.script_file, yaml.safe_dump(script))
+    out, _ = running.process.communicate(timeout=120)
+    assert (running.process.returncode, out) == (1, "")
+    assert "The run needs help" in running.told
     assert processes_of(running) == []
