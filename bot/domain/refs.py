@@ -10,7 +10,8 @@ from bot.domain.values import Value
 ARTIFACTS = "specs"
 """The top-level folder in a repository that holds every run's folder of artifacts."""
 
-_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\Z")
+# Single hyphens only, so that `--` in a run's id ends the owner; managed users have an underscore in their names.
+_OWNER = re.compile(r"(?=.{1,39}\Z)[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*\Z")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}\Z")
 _SLUG_LENGTH = 40
 
