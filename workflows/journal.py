@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from bot.domain.accept import accept, known_cause
 from bot.domain.decisions import Accepted, Decision, Ignored, Start
@@ -24,7 +24,7 @@ from bot.domain.fold import apply, fold
 from bot.domain.journal import GENESIS, Record, seal
 from bot.domain.moves import Merge, Move, OpenGate, Park, StartAttempt, claim
 from bot.domain.next_moves import next_moves
-from bot.domain.refs import AttemptRef, IssueRef
+from bot.domain.refs import AttemptRef, IssueRef, RepoRef
 from bot.domain.run import Run
 from workflows import budgets, projections
 from workflows.attempt_keys import deployment_ref
@@ -70,6 +70,26 @@ class Journal:
         """The ids of all open runs."""
         with self._database.read() as connection:
             return list(connection.execute(select(runs.c.run_id).where(runs.c.is_open)).scalars())
+
+    def first_open_since(self, repo: RepoRef) -> datetime | None:
+        """When the oldest open run of a repository began; None when it has none."""
+        query = select(func.min(runs.c.started_at)).where(runs.c.repo == str(repo), runs.c.is_open)
+        with self._database.read() as connection:
+            first = connection.execute(query).scalar()
+            return None if first is None else datetime.fromisoformat(first)
+
+    def unsettled_runs(self) -> list[str]:
+        """The open runs that do not simply wait for people: something should be moving, or about to be shown."""
+        live = select(attempts.c.run_id).where(attempts.c.finished_at.is_(None))
+        shipping = select(deployments.c.run_id).where(deployments.c.finished_at.is_(None))
+        moving = or_(
+            runs.c.waiting_for.is_(None),
+            runs.c.publisher.is_not(None),
+            runs.c.run_id.in_(live),
+            runs.c.run_id.in_(shipping),
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(select(runs.c.run_id).where(runs.c.is_open, moving)).scalars())
 
     def work_in_use(self) -> list[AttemptRef]:
         """All attempts of open runs (their refused work may have to be gone on with) and unfinished deployments."""

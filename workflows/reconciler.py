@@ -1,18 +1,29 @@
-"""The reconciler: reads on GitHub what deliveries should have told, and hands it to the same decision."""
+"""The reconciler: reads on GitHub what deliveries should have told, and hands it to the same decision.
+
+A pass costs a few requests a repository, however many runs wait: it asks for what has changed since the last pass.
+"""
 
 import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.errors import ForgeError, NotFound
-from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged
-from bot.domain.forge import Comment, PullRequest
+from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
+from bot.domain.forge import Comment
 from bot.domain.payloads import commands_in_comment, events_of_review
 from bot.domain.refs import IssueRef, RepoRef
-from bot.domain.run import Run
 from workflows import inbox
 from workflows.claims import Claim
+from workflows.clock import now, stamp
+from workflows.schema.tables import watermarks
 from workflows.services import Services
 
 log = logging.getLogger("issuewright.reconciler")
+_OVERLAP = timedelta(minutes=5)
+"""How far a pass reaches back before the last one: clocks differ, and GitHub's lists lag."""
 
 
 def reconcile(here: Services) -> int:
@@ -20,52 +31,60 @@ def reconcile(here: Services) -> int:
     new = 0
     claim = here.claims.take("reconciler")
     for repo in here.repositories:
+        began = now()
         try:
-            new += sum(_deliver(here, event, claim) for event in _missed(here, repo))
+            for event in _missed(here, repo, _read_until(here, repo)):
+                new += _deliver(here, event, claim)
+            _now_read(here, repo, began - _OVERLAP)
         except ForgeError as trouble:
             log.warning("%s: could not be read, trying again later: %s", repo, trouble)
     return new
 
 
-def _missed(here: Services, repo: RepoRef) -> list[Event]:
-    found: list[Event] = []
+def _missed(here: Services, repo: RepoRef, since: datetime | None) -> Iterator[Event]:
+    """Starts, then what people said, then how pull requests stand: in an order that the deliveries may have had."""
+    yield from _labels(here, repo, since)
+    # What has never been read needs no earlier start than the first run that is open.
+    beginning = since or here.journal.first_open_since(repo)
+    if beginning is None:
+        return
+    said = [*_comments(here, repo, beginning), *_pull_requests(here, repo, beginning)]
+    yield from sorted(said, key=_when)
+
+
+def _labels(here: Services, repo: RepoRef, since: datetime | None) -> Iterator[Event]:
     repository = here.github.repository(repo)
-    open_issues: set[int] = set()
-    for run_id in here.journal.open_runs():
-        run = here.journal.run(run_id)
-        if run is None or run.started.issue.repo != repo:
-            continue
-        open_issues.add(run.started.issue.number)
-        found += _events_of_run(here, run)
     for label in here.trigger_labels:
-        for issue in repository.open_issues_labelled(label):
-            if issue.number not in open_issues:
-                found.append(IssueLabelled(issue=IssueRef(repo=repo, number=issue.number), label=label))
-    return found
+        for issue in repository.open_issues_labelled(label, since):
+            ref = IssueRef(repo=repo, number=issue.number)
+            if issue.is_pull_request or here.journal.open_run_of(ref) is not None:
+                continue
+            put = repository.latest_label(issue.number, label)
+            if put is not None and here.journal.decided(f"label:{put.event_id}") is None:
+                yield IssueLabelled(issue=ref, label=label)
 
 
-def _events_of_run(here: Services, run: Run) -> list[Event]:
-    """Commands and reviews that came since the run began, and the pull request as it stands."""
-    repo = run.started.issue.repo
-    repository = here.github.repository(repo)
+def _comments(here: Services, repo: RepoRef, since: datetime) -> Iterator[Event]:
     bot_id = here.github.bot().id
-    places = [run.started.issue]
-    found: list[Event] = []
-    if run.pull_number is not None:
-        places.append(IssueRef(repo=repo, number=run.pull_number))
-    for place in places:
-        for comment in repository.comments(place.number, since=run.started_at):
-            if comment.author.id != bot_id:
-                found += commands_in_comment(place, comment, edited=_was_edited(comment))
-    if run.pull_number is not None:
-        pull_ref = places[-1]
-        for review in repository.reviews(run.pull_number):
-            if review.author.id != bot_id:
-                found += events_of_review(pull_ref, review)
-        pull = repository.pull_request(run.pull_number)
-        if _differs(run, pull):
-            found.append(PullRequestChanged(pull=pull_ref))
-    return sorted(found, key=_when)
+    for comment in here.github.repository(repo).comments_anywhere(since):
+        if comment.author.id != bot_id:
+            place = IssueRef(repo=repo, number=comment.issue_number)
+            yield from commands_in_comment(place, comment, edited=_was_edited(comment))
+
+
+def _pull_requests(here: Services, repo: RepoRef, since: datetime) -> Iterator[Event]:
+    repository, bot_id = here.github.repository(repo), here.github.bot().id
+    for pull in repository.pull_requests_changed(since):
+        ref = IssueRef(repo=repo, number=pull.number)
+        run_id = here.journal.open_run_of(ref)
+        run = here.journal.run(run_id) if run_id else None
+        if run is None:
+            continue
+        for review in repository.reviews(pull.number):
+            if review.author.id != bot_id and here.journal.decided(f"review:{review.id}") is None:
+                yield from events_of_review(ref, review)
+        if pull.merged or pull.state == "closed" or pull.head_sha != run.head or run.blocked:
+            yield PullRequestChanged(pull=ref)
 
 
 def _deliver(here: Services, event: Event, claim: Claim) -> bool:
@@ -78,6 +97,8 @@ def _deliver(here: Services, event: Event, claim: Claim) -> bool:
     except NotFound as gone:
         log.info("%s is gone: %s", event, gone)
         return False
+    if decision.decided != "ignored":
+        log.info("found what no delivery had told: %s", decision.decided)
     return decision.decided != "ignored"
 
 
@@ -85,15 +106,27 @@ def _was_edited(comment: Comment) -> bool:
     return comment.updated_at > comment.created_at
 
 
-def _differs(run: Run, pull: PullRequest) -> bool:
-    return pull.merged or pull.state == "closed" or pull.head_sha != run.head
-
-
-def _when(event: Event) -> str:
-    """Oldest first, as the deliveries would have come."""
+def _when(event: Event) -> tuple[bool, str]:
+    """Oldest first; how a pull request stands comes after what was said about it."""
     match event:
         case CommandGiven():
-            return event.at.isoformat()
+            return False, event.at.isoformat()
+        case ReviewSubmitted():
+            return False, event.review.submitted_at.isoformat()
         case _:
-            review = getattr(event, "review", None)
-            return "" if review is None else str(review.submitted_at.isoformat())
+            return True, ""
+
+
+def _read_until(here: Services, repo: RepoRef) -> datetime | None:
+    with here.database.read() as connection:
+        query = select(watermarks.c.read_until).where(watermarks.c.repo == str(repo))
+        stored = connection.execute(query).scalar()
+    return None if stored is None else datetime.fromisoformat(stored)
+
+
+def _now_read(here: Services, repo: RepoRef, until: datetime) -> None:
+    dialect = sqlite if here.database.is_sqlite else postgresql
+    values = {"read_until": stamp(until)}
+    statement = dialect.insert(watermarks).values(repo=str(repo), **values)
+    with here.database.write() as connection:
+        connection.execute(statement.on_conflict_do_update(index_elements=["repo"], set_=values))

@@ -19,6 +19,7 @@ from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSIO
 log = logging.getLogger("issuewright.worker")
 _POLL_SECONDS = 0.1
 _SWEEP_SECONDS = 5.0
+_TIDY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def start_worker(services: Services, limits: Limits) -> Lease:
     lease.keep()
     reap(services.database, worker)
     _every(_SWEEP_SECONDS, "sweep", lambda: _look_after(services, worker))
+    _every(_TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
     _every(services.reconcile_every.total_seconds(), "reconciler", lambda: reconcile(services))
     return lease
 
@@ -86,8 +88,11 @@ def _register_queues(limits: Limits) -> None:
 def _look_after(services: Services, worker: Worker) -> None:
     reap(services.database, worker)
     sweep(services)
-    live = {ref.key for ref in services.journal.work_in_use()}
-    services.workspaces.leftovers(live)
+
+
+def _tidy_up(services: Services) -> None:
+    """Worktrees and kept commits that no open run needs."""
+    services.workspaces.leftovers({ref.key for ref in services.journal.work_in_use()})
 
 
 def _every(seconds: float, name: str, work: Callable[[], object]) -> None:

@@ -22,16 +22,22 @@ _RESTARTS = 5
 
 
 def sweep(here: Services) -> int:
-    """One pass over all open runs; returns how many workflows were started anew."""
+    """One pass over the open runs that do not wait for people; returns how many workflows were started anew."""
     started = 0
-    live = {w.workflow_id for w in DBOS.list_workflows(status=LIVE, load_input=False, load_output=False)}
-    for run_id in here.journal.open_runs():
+    for run_id in here.journal.unsettled_runs():
         run = here.journal.run(run_id)
         if run is None:
             continue
+        live = _live_workflows(run)
         for again in (_publisher_again, _driver_again, _attempt_again, _deployment_again):
             started += again(here, run, live)
     return started
+
+
+def _live_workflows(run: Run) -> set[str]:
+    prefixes = [f"drive:{run.id}:", f"publish:{run.id}:", f"attempt:{run.id}.", f"deploy:{run.id}:"]
+    found = DBOS.list_workflows(status=LIVE, workflow_id_prefix=prefixes, load_input=False, load_output=False)
+    return {workflow.workflow_id for workflow in found}
 
 
 def _driver_again(here: Services, run: Run, live: set[str]) -> int:

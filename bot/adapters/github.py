@@ -20,10 +20,12 @@ from bot.adapters.github_errors import MissingIsFine, answer_text, forge_errors
 from bot.adapters.github_requests import (
     check_run_fields,
     comment_by_id,
+    comments_of_repository,
     comments_since,
     fitting,
     issues_labelled,
     newest_events,
+    pulls_changed_since,
     text_of,
 )
 from bot.domain.agents import Finding
@@ -176,9 +178,9 @@ class Repository:
         return snapshots.issue(self._repo, self._api.get_issue(number))
 
     @forge_errors
-    def open_issues_labelled(self, label: str) -> list[Issue]:
-        """Open issues and pull requests with a label, newest first. 1 request per 100."""
-        found = issues_labelled(self._api, label)
+    def open_issues_labelled(self, label: str, since: datetime | None = None) -> list[Issue]:
+        """Open issues and pull requests with a label (updated since then), newest first. 1 request per 100."""
+        found = issues_labelled(self._api, label, since)
         return [snapshots.issue(self._repo, each) for each in found]
 
     @forge_errors
@@ -220,6 +222,16 @@ class Repository:
     def comments(self, number: int, since: datetime | None = None) -> list[Comment]:
         """Comments written or edited at `since` (aware) or later, oldest first. 1 request per 100."""
         return [snapshots.comment(number, each) for each in comments_since(self._api, number, since)]
+
+    @forge_errors
+    def comments_anywhere(self, since: datetime) -> list[Comment]:
+        """Comments on all issues and pull requests, written or edited since then. 1 request per 100."""
+        return [snapshots.comment(number, each) for number, each in comments_of_repository(self._api, since)]
+
+    @forge_errors
+    def pull_requests_changed(self, since: datetime) -> list[PullRequest]:
+        """Pull requests that anything happened to since then. 1 request per 30."""
+        return [snapshots.pull_request(each) for each in pulls_changed_since(self._api, since)]
 
     @forge_errors
     def find_comment(self, number: int, marker: str, author_id: int, since: datetime | None = None) -> list[int]:

@@ -11,6 +11,7 @@ from github.Issue import Issue
 from github.IssueComment import IssueComment
 from github.IssueEvent import IssueEvent
 from github.PaginatedList import PaginatedList
+from github.PullRequest import PullRequest
 from github.Repository import Repository
 from requests.utils import parse_header_links
 
@@ -21,13 +22,14 @@ LONGEST_BODY = 65_536
 LONGEST_SUMMARY = 65_535
 
 
-def issues_labelled(api: Repository, label: str) -> Iterable[Issue]:
-    """Open issues and pull requests with a label."""
+def issues_labelled(api: Repository, label: str, since: datetime | None) -> Iterable[Issue]:
+    """Open issues and pull requests with a label, updated since then."""
+    changed = {} if since is None else {"since": github_time(since)}
     return PaginatedList(
         Issue,
         api.requester,
         f"{api.url}/issues",
-        {"state": "open", "labels": label},
+        {"state": "open", "labels": label, **changed},
         # Issues have no such field in lists, and PyGithub would fetch each of them again to look for it.
         attributesTransformer=lambda issue: {"pull_request": None, **issue},
     )
@@ -41,6 +43,25 @@ def newest_events(api: Repository, number: int) -> Iterator[IssueEvent]:
         _, page = api.requester.requestJsonAndCheck("GET", url, {"per_page": 100, "page": page_number})
         yield from _events(api, page)
     yield from _events(api, first_page)
+
+
+def comments_of_repository(api: Repository, since: datetime) -> Iterator[tuple[int, IssueComment]]:
+    """Comments anywhere in the repository that were written or edited since then, with their issue's number."""
+    for comment in api.get_issues_comments(sort="updated", direction="asc", since=since.astimezone(UTC)):
+        yield int(comment.issue_url.rpartition("/")[2]), comment
+
+
+def pulls_changed_since(api: Repository, since: datetime) -> Iterator[PullRequest]:
+    """Pull requests that anything happened to since then, the newest change first."""
+    for pull in api.get_pulls(state="all", sort="updated", direction="desc"):
+        if pull.updated_at is None or pull.updated_at < since:
+            return
+        yield pull
+
+
+def github_time(at: datetime) -> str:
+    """A time as GitHub wants it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def comments_since(api: Repository, number: int, since: datetime | None) -> Iterable[IssueComment]:

@@ -89,7 +89,7 @@ def pull_request(found: GithubPullRequest) -> PullRequest:
             # Until the merge GitHub puts the commit of its own trial merge here.
             "merge_commit_sha": found.merge_commit_sha if merged else None,
             # Lists do not say it, and asking would be one more request.
-            "mergeable_state": found.raw_data.get("mergeable_state") or "unknown",
+            "mergeable_state": found._rawData.get("mergeable_state") or "unknown",
             "head_ref": found.head.ref,
             "head_sha": found.head.sha,
             "base_ref": found.base.ref,

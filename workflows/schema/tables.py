@@ -197,6 +197,13 @@ claims = Table(
     Column("claimed_at", Text, nullable=False),
 )
 
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("repo", Text, primary_key=True),
+    Column("read_until", Text, nullable=False),
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -12,6 +12,7 @@ import responses
 
 from bot.adapters.github import CommentTarget, IssueTarget, Repository
 from bot.adapters.github_snapshots import GHOST
+from bot.domain.agents import Finding
 from bot.domain.forge import (
     Actor,
     CheckRunReport,
@@ -222,6 +223,33 @@ ACTS = [
         returns=[],
     ),
     Act(
+        "comments anywhere",
+        lambda r: r.comments_anywhere(NOON),
+        "GET /issues/comments",
+        [payloads.comment() | {"issue_url": f"{REPO}/issues/3"}],
+        query=(("direction", "asc"), PAGE, ("since", "2026-11-20T12:00:00Z"), ("sort", "updated")),
+        returns=[COMMENT],
+    ),
+    Act(
+        "changed pull requests",
+        lambda r: r.pull_requests_changed(NOON),
+        "GET /pulls",
+        [payloads.pull(), payloads.pull(5, updated_at="2026-11-20T11:59:59Z")],
+        query=(("direction", "desc"), PAGE, ("sort", "updated"), ("state", "all")),
+        returns=[PULL],
+    ),
+    Act(
+        "line comments of a review",
+        lambda r: r.review_comments(4, 7),
+        "GET /pulls/4/reviews/7/comments",
+        [{"body": "off by one", "path": "app.py", "line": 3}, {"body": "old", "path": "b.py", "original_line": 9}],
+        query=(PAGE,),
+        returns=[
+            Finding(message="off by one", path="app.py", line=3),
+            Finding(message="old", path="b.py", line=9),
+        ],
+    ),
+    Act(
         "find comment",
         lambda r: r.find_comment(3, "<!-- m -->", 99),
         "GET /issues/3/comments",
@@ -304,7 +332,7 @@ ACTS = [
     ),
     Act(
         "mark ready",
-        lambda r: r.mark_ready(PULL),
+        lambda r: r.mark_ready(PULL.node_id),
         "POST /graphql",
         {"data": {"markPullRequestReadyForReview": {"pullRequest": {"isDraft": False}}}},
         sent={

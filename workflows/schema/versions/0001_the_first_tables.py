@@ -91,6 +91,12 @@ def upgrade() -> None:
     )
     op.create_index("runs_of_issue", "runs", ["repo", "issue"], unique=False)
     op.create_table(
+        "watermarks",
+        sa.Column("repo", sa.Text(), nullable=False),
+        sa.Column("read_until", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("repo"),
+    )
+    op.create_table(
         "workers",
         sa.Column("executor_id", sa.Text(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
@@ -226,6 +232,7 @@ def downgrade() -> None:
     op.drop_table("costs")
     op.drop_table("attempts")
     op.drop_table("workers")
+    op.drop_table("watermarks")
     op.drop_index("runs_of_issue", table_name="runs")
     op.drop_index(
         "one_open_run_an_issue",
