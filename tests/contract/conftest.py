@@ -1,9 +1,11 @@
 """Recordings of localhub in use: made once a test session, however many processes share it."""
 
+import contextlib
 import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,14 +66,20 @@ def _started(argv: list[str], record: Path) -> subprocess.Popen[str]:
 
 
 def _record_direct(folder: Path, record: Path) -> None:
+    with founded_company(folder, record) as company:
+        drive_everything(company)
+        deliveries_have_arrived(company)
+
+
+@contextlib.contextmanager
+def founded_company(folder: Path, record: Path) -> Iterator[Company]:
+    """A company on a localhub of its own, which records into a file."""
     (folder / "work").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(SWITCH, str(record))
         hub, receiver = Localhub(folder / "hub"), Receiver()
     try:
-        company = Company(hub, receiver, folder / "work")
-        drive_everything(company)
-        deliveries_have_arrived(company)
+        yield Company(hub, receiver, folder / "work")
     finally:
         hub.close()
         receiver.close()
