@@ -69,17 +69,17 @@ def _judged(request: AgentRequest, attempt_dir: Path, ending: Ending, told: Json
         detail = f"It ended without a structured result.{_last_words(told)}"
         return AgentResult(status=AgentStatus.BAD_OUTPUT, detail=detail, **known)
     try:
-        result = read_result(told["structured_output"], workspace=request.workspace, judges=request.judges)
+        handed_in = read_result(told["structured_output"], workspace=request.workspace)
     except BadResult as error:
         return AgentResult(
             status=AgentStatus.BAD_OUTPUT, detail=f"Its structured result is not valid: {error}.", **known
         )
     return AgentResult(
         status=AgentStatus.OK,
-        summary=result.summary,
-        opinion=result.verdict,
-        findings=result.findings,
-        questions=result.questions,
+        summary=handed_in.summary,
+        opinion=handed_in.opinion,
+        findings=handed_in.evidence,
+        questions=handed_in.questions,
         **known,
     )
 

@@ -4,7 +4,7 @@ It runs in the workspace and gets the request (`AgentRequest` as JSON) on stdin 
 ISSUEWRIGHT_REQUEST. It answers with one JSON object in the file named by ISSUEWRIGHT_RESULT, or as the last
 such line on stdout: `{"status": "ok" | "agent_error", "summary", "detail", "cost_usd", "input_tokens",
 "output_tokens", "session_id", "opinion": "pass" | "changes", "findings": [{"message", "path", "line", "severity":
-"error" | "warning" | "note"}], "questions": ["…"]}`, all optional; only a request that `wants_opinion` must get one,
+"error" | "warning" | "note"}], "questions": ["…"]}`, all optional; only a request that `judges` must get an opinion,
 and `changes` must come with findings. On the way it may print lines `{"event": "progress", "message":
 …, "cost_usd": …}`: they show up as progress, and the cost counts even if the program is killed. SIGINT asks
 it to come to an end.

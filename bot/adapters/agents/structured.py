@@ -1,18 +1,16 @@
-"""The structured result that every role hands in: its JSON schema, and reading one that an agent wrote."""
+"""The structured result that an agent hands in against a JSON schema: the schema, and reading what was written."""
 
-import json
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from bot.domain.agents import Finding, Opinion
-
-_TEXT_LIMIT = 20_000
-_MESSAGE_LIMIT = 4_000
-_MOST = 100
+from bot.domain.agents import Finding
+from bot.domain.results import Report, Words
 
 Json = dict[str, Any]
+
+_MOST_FINDINGS, _MOST_QUESTIONS = 100, 20
 
 
 class BadResult(Exception):
@@ -20,109 +18,72 @@ class BadResult(Exception):
     wrote it."""
 
 
-class StructuredResult(BaseModel):
-    """What an agent says of its own work, validated: texts bounded, paths relative to the workspace."""
+class HandedIn(Report):
+    """A report with its summary."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    summary: Words
 
-    summary: str = Field(min_length=1)
-    verdict: Opinion | None = None
-    findings: tuple[Finding, ...] = ()
-    questions: tuple[str, ...] = ()
-
-
-class _Finding(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    message: str = Field(min_length=1)
-    path: str | None = None
-    line: int | None = None
-    severity: Literal["error", "warning", "note"] = "error"
-
-
-class _Written(BaseModel):
-    """The shape as an agent writes it. Strict, so that a misspelt field is heard of instead of lost."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    summary: str
-    verdict: Literal["pass", "changes"] | None = None
-    findings: list[_Finding] = Field(default_factory=list)
-    questions: list[str] = Field(default_factory=list)
+    @property
+    def evidence(self) -> tuple[Finding, ...]:
+        """The findings as others read them."""
+        return tuple(finding.as_finding() for finding in self.findings)
 
 
 def result_schema(*, judges: bool) -> Json:
-    """The JSON schema of a structured result; with `judges` a verdict is required."""
+    """The JSON schema of a structured result; with `judges` an opinion is required."""
     finding = {
         "type": "object",
         "additionalProperties": False,
         "required": ["message"],
         "properties": {
-            "message": {"type": "string", "description": "What is wrong, and what would mend it."},
-            "path": {"type": "string", "description": "The file, relative to the repository's root."},
+            "message": {"type": "string", "description": "What is wrong, how to see it, what would be right."},
+            "path": {"type": "string", "description": "The file, from the repository's root."},
             "line": {"type": "integer", "minimum": 1},
             "severity": {"enum": ["error", "warning", "note"], "description": "error: must be mended."},
         },
     }
-    verdict = {
+    opinion = {
         "enum": ["pass", "changes"],
         "description": "On the work that you were asked to judge: good as it is, or sent back with your findings.",
     }
     properties: Json = {
-        "summary": {"type": "string", "description": "What you did and found, in one to five plain sentences."},
-        **({"verdict": verdict} if judges else {}),
-        "findings": {"type": "array", "items": finding, "maxItems": _MOST},
+        "summary": {"type": "string", "description": "A commit's subject on the first line, then a few short lines."},
+        **({"opinion": opinion} if judges else {}),
+        "findings": {"type": "array", "items": finding, "maxItems": _MOST_FINDINGS},
         "questions": {
             "type": "array",
             "items": {"type": "string"},
-            "maxItems": _MOST,
-            "description": "Only what a person must answer; nobody can answer before you have ended.",
+            "maxItems": _MOST_QUESTIONS,
+            "description": "Only what a person must decide; nobody can answer before you have ended.",
         },
     }
-    required = ["summary", "verdict"] if judges else ["summary"]
+    required = ["summary", "opinion"] if judges else ["summary"]
     return {"type": "object", "additionalProperties": False, "required": required, "properties": properties}
 
 
-def read_result(raw: object, *, workspace: str, judges: bool) -> StructuredResult:
+def read_result(raw: object, *, workspace: str) -> HandedIn:
     """A structured result from what an agent wrote (parsed JSON). Raises BadResult."""
+    if not isinstance(raw, dict):
+        raise BadResult("it is no JSON object")
+    findings = raw.get("findings")
+    if isinstance(findings, list):
+        raw = {**raw, "findings": [_placed(finding, workspace) for finding in findings]}
     try:
-        # By way of JSON: in strict mode only there a list may become what we want.
-        written = _Written.model_validate_json(json.dumps(raw))
-    except (ValidationError, ValueError) as error:
-        raise BadResult(_problems(error)) from None
-    if not written.summary.strip():
-        raise BadResult("summary: must not be empty")
-    if judges and written.verdict is None:
-        raise BadResult('verdict: is required here: "pass" or "changes"')
-    if len(written.findings) > _MOST or len(written.questions) > _MOST:
-        raise BadResult(f"findings and questions: at most {_MOST} of each")
-    return StructuredResult(
-        summary=_cut(written.summary.strip(), _TEXT_LIMIT),
-        verdict=written.verdict,
-        findings=tuple(_placed(finding, workspace) for finding in written.findings),
-        questions=tuple(_cut(text.strip(), _MESSAGE_LIMIT) for text in written.questions if text.strip()),
-    )
+        return HandedIn.model_validate(raw)
+    except ValidationError as error:
+        told = (f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors(include_url=False))
+        raise BadResult("; ".join(told)[:1000]) from None
 
 
-def _placed(finding: _Finding, workspace: str) -> Finding:
-    """Agents like absolute paths; one outside the workspace is no place that a reader of the change could open."""
-    message = _cut(finding.message.strip(), _MESSAGE_LIMIT)
-    path = PurePosixPath(finding.path) if finding.path else None
-    if path is not None and path.is_relative_to(workspace):
+def _placed(finding: object, workspace: str) -> object:
+    """Agents like absolute paths, and now and then speak of files elsewhere: the first become what a reader of the
+    change can open, the others part of the message."""
+    if not isinstance(finding, dict) or not isinstance(finding.get("path"), str) or not finding["path"]:
+        return finding
+    path = PurePosixPath(finding["path"])
+    if path.is_relative_to(workspace):
         path = path.relative_to(workspace)
-    if path is None or path.is_absolute() or ".." in path.parts or not path.parts:
-        where = f"{finding.path}: " if finding.path else ""
-        return Finding(message=where + message, severity=finding.severity)
-    line = finding.line if finding.line and finding.line > 0 else None
-    return Finding(message=message, path=str(path), line=line, severity=finding.severity)
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[:limit] + " [cut]"
-
-
-def _problems(error: ValidationError | ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return "it is no JSON"
-    told = (f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors(include_url=False))
-    return _cut("; ".join(told), 1000)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        rest = {name: value for name, value in finding.items() if name not in ("path", "line")}
+        return {**rest, "message": f"{finding['path']}: {finding.get('message')}"}
+    return {**finding, "path": str(path)}

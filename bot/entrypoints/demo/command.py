@@ -23,7 +23,8 @@ _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout; all else goes to stderr.")
 @click.option("--dir", "directory", type=_DIRECTORY, help="Keep all state here (default: a new temporary directory).")
 @click.option("--pipeline", metavar="NAME", help="The pipeline of the sample project (default: as it ships).")
-@click.option("--agent", metavar="NAME", default="scripted", show_default=True, help="The agent that builds.")
+@click.option("--agent", metavar="NAME", default="scripted", show_default=True, help="The agent: scripted, claude.")
+@click.option("--unsafe-no-sandbox", is_flag=True, help="Let a real agent (claude) do whatever your account may.")
 @click.option("--no-rejections", is_flag=True, help="Go straight through: no failing test, no rejection.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Localhub's port (default: any free one).")
 @click.option("--webhook-port", type=click.IntRange(0, 65535), default=0, help="The service's port (default: any).")
@@ -44,6 +45,7 @@ def demo_command(
     directory: Path | None,
     pipeline: str | None,
     agent: str,
+    unsafe_no_sandbox: bool,
     no_rejections: bool,
     port: int,
     webhook_port: int,
@@ -64,6 +66,7 @@ def demo_command(
         rejections=not no_rejections,
         pipeline=pipeline,
         agent=agent,
+        unsafe_no_sandbox=unsafe_no_sandbox,
         hub_port=port,
         webhook_port=webhook_port,
         patience=timeout,

@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.domain.errors import ForgeError, UserError
 from bot.domain.rendering.labels import STATE_LABELS
 from bot.domain.values import Value
-from bot.entrypoints.demo import seed
+from bot.entrypoints.demo import claude, seed
 from bot.entrypoints.demo.home import MAINTAINER, Home, Pointer, Record
 from bot.entrypoints.demo.hub import Control, Person
 from bot.entrypoints.demo.news import news
@@ -25,7 +25,8 @@ _QUIET_SECONDS = 1.5
 class Options(Value):
     """What the command line asks for.
 
-    `patience` is seconds without any news until the demo gives up, `program` how people call it.
+    `unsafe_no_sandbox` is the caller's word that a real agent may run here, `patience` is seconds without any news
+    until the demo gives up, `program` how people call it.
     """
 
     auto: bool = False
@@ -33,6 +34,7 @@ class Options(Value):
     rejections: bool = True
     pipeline: str | None = None
     agent: str = "scripted"
+    unsafe_no_sandbox: bool = False
     hub_port: int = 0
     webhook_port: int = 0
     patience: float = 600.0
@@ -53,6 +55,8 @@ class Demo:
     def running(self) -> Iterator[Record]:
         """Set everything up and start it; stop it all at the end of the block, come what may."""
         pointer = Pointer()
+        if self._options.agent == "claude":
+            claude.check(unsafe_no_sandbox=self._options.unsafe_no_sandbox)
         self._home.create()
         record = self._home.new_record(self._options.hub_port, self._options.webhook_port)
         public_key = seed.prepare(self._home, record, self._options.agent)

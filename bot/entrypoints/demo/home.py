@@ -5,12 +5,14 @@ import os
 import secrets
 import socket
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from bot.domain.agents import AgentSetting
 from bot.domain.errors import UserError
 from bot.domain.values import Value
 
@@ -92,7 +94,9 @@ class Home:
         except FileNotFoundError:
             raise UserError(f"There is no demo in {self.path}.") from None
 
-    def write_settings(self, record: Record, webhook_secret: str, agent: str) -> None:
+    def write_settings(
+        self, record: Record, webhook_secret: str, agent: str, agent_settings: Mapping[str, Mapping[str, AgentSetting]]
+    ) -> None:
         """Write `service.toml`, from which `issuewright serve --dir` takes everything it needs."""
         settings: dict[str, Any] = {
             "github_api_url": record.api_url,
@@ -107,8 +111,9 @@ class Home:
         }
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]  # JSON's are TOML's here.
         lines += ["", "[agents]", f"default = {json.dumps(agent)}"]
-        lines += ["", "[agents.settings.scripted]", f"script = {json.dumps(self.script_file.name)}", ""]
-        write_private(self.settings_file, "\n".join(lines))
+        for name, own in agent_settings.items():
+            lines += ["", f"[agents.settings.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in own.items())]
+        write_private(self.settings_file, "\n".join(lines) + "\n")
 
     def webhook_secret(self) -> str:
         """The secret that localhub signs with, from `service.toml`."""

@@ -2,15 +2,16 @@
 
 import re
 import secrets
-import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import bot
+from bot.domain.agents import AgentSetting
 from bot.domain.values import Value
-from bot.entrypoints.demo.home import APP_ID, APP_SLUG, MAINTAINER, OWNER, REPORTER, Home, Record
+from bot.entrypoints.demo import claude
+from bot.entrypoints.demo.home import APP_ID, APP_SLUG, MAINTAINER, OWNER, REPORTER, Home, Record, write_private
 from bot.entrypoints.demo.hub import Control, Person
 
 CONFIG_FILE = ".github/issuewright.yml"
@@ -22,6 +23,7 @@ class Story(Value):
     title: str
     body: str
     rejection: str
+    plan_approval: str
     approval: str
     house_rules: str
 
@@ -44,7 +46,7 @@ def load_story() -> Story:
 def project_files(house_rules: str | None = None, pipeline: str | None = None) -> dict[str, str]:
     """The sample project as path → text, with a CONTRIBUTING.md if there are house rules.
 
-    `pipeline` replaces the one that its configuration names.
+    `pipeline` is the one that its configuration then names; without, the default runs.
     """
     root = demo_templates() / "project"
     files = {
@@ -57,14 +59,23 @@ def project_files(house_rules: str | None = None, pipeline: str | None = None) -
         files["CONTRIBUTING.md"] = house_rules
     if pipeline is not None:
         config = files[CONFIG_FILE]
-        files[CONFIG_FILE] = re.sub(r"(?m)^pipeline: .*$", lambda _: f"pipeline: {pipeline}", config)
+        files[CONFIG_FILE] = re.sub(r"(?m)^version: .*$", lambda found: f"{found[0]}\npipeline: {pipeline}", config)
     return files
+
+
+def team() -> dict[str, Any]:
+    """The script of the demo's agents: a file of rules for each role."""
+    files = sorted((demo_templates() / "team").glob("*.yml"))
+    return {"roles": {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}}
 
 
 def prepare(home: Home, record: Record, agent: str) -> str:
     """Write the service's settings, key and script; returns the App's public key. Before localhub runs."""
-    shutil.copyfile(demo_templates() / "script.yml", home.script_file)
-    home.write_settings(record, webhook_secret=secrets.token_hex(20), agent=agent)
+    write_private(home.script_file, yaml.safe_dump(team(), sort_keys=False, allow_unicode=True))
+    own: dict[str, dict[str, AgentSetting]] = {"scripted": {"script": home.script_file.name}}
+    if agent == "claude":
+        own["claude"] = claude.settings(home)
+    home.write_settings(record, secrets.token_hex(20), agent, own)
     return home.write_private_key()
 
 
