@@ -3,15 +3,20 @@
 import logging
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bot import __version__
 from bot.domain.errors import UserError
 
+if TYPE_CHECKING:
+    from bot.entrypoints.settings import Settings
+
+_NOISY = ("dbos", "uvicorn", "httpx", "httpcore", "urllib3", "github", "git", "alembic", "asyncio")
 _LAZY = {
     "demo": (
         "bot.entrypoints.demo.command",
@@ -54,16 +59,21 @@ def main() -> None:
     """Issuewright: a labelled issue becomes a reviewed, merged pull request."""
 
 
-@main.command()
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=Path(),
-    show_default="the current directory",
-    help="Where service.toml is; the service's data and pid file go there too.",
-)
-@click.option("--verbose", "-v", is_flag=True, help="Log more.")
+def _of_service(command: Callable[[Path, bool], None]) -> click.Command:
+    """A subcommand that runs a process of the service from the settings in `--dir`."""
+    directory = click.option(
+        "--dir",
+        "directory",
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        default=Path(),
+        show_default="the current directory",
+        help="Where service.toml is; the service's data and pid file go there too.",
+    )
+    verbose = click.option("--verbose", "-v", is_flag=True, help="Log more.")
+    return main.command()(directory(verbose(command)))
+
+
+@_of_service
 def serve(directory: Path, verbose: bool) -> None:
     """Run the service: webhook and worker in one process.
 
@@ -71,17 +81,36 @@ def serve(directory: Path, verbose: bool) -> None:
     it goes on where it was.
     """
     from bot.entrypoints.serve import serve as run
+
+    run(_settings(directory, verbose))
+
+
+@_of_service
+def webhook(directory: Path, verbose: bool) -> None:
+    """Run the webhook alone: it stores deliveries for the workers."""
+    from bot.entrypoints.serve import serve_webhook as run
+
+    run(_settings(directory, verbose))
+
+
+@_of_service
+def worker(directory: Path, verbose: bool) -> None:
+    """Run a worker alone; as many as you like may share one PostgreSQL."""
+    from bot.entrypoints.serve import serve_worker as run
+
+    run(_settings(directory, verbose))
+
+
+def _settings(directory: Path, verbose: bool) -> "Settings":
+    """Set up logging and read the settings."""
     from bot.entrypoints.settings import load
 
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    for noisy in ("httpx", "httpcore", "urllib3", "github", "git", "alembic", "asyncio", "tzlocal"):
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     os.umask(0o077)
-    run(load(directory))
+    return load(directory)
 
 
 @main.command()

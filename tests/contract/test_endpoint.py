@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from bot.entrypoints.serve import build_app
+from bot.entrypoints.wiring import build_app
 from bot.entrypoints.settings import load
 from bot.entrypoints.webhook import create_app
 from bot.localhub.courier import headers

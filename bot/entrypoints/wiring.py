@@ -1,0 +1,99 @@
+"""Putting the parts of a process together, from its settings."""
+
+import os
+import socket
+from datetime import timedelta
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from bot.adapters.github import GitHub
+from bot.adapters.supervisor.supervisors import Supervisors
+from bot.adapters.templates import Templates
+from bot.adapters.workspaces import Workspaces
+from bot.domain.errors import UserError
+from bot.domain.refs import RepoRef
+from bot.domain.trees import Identity
+from bot.entrypoints.settings import Settings
+from bot.entrypoints.webhook import PATIENCE_SECONDS, create_app
+from workflows.claims import Claims
+from workflows.database import Database
+from workflows.effects import Effects
+from workflows.inbox import store_delivery
+from workflows.journal import Journal
+from workflows.runtime import connect_client, prepare_system_tables
+from workflows.schema.migrate import migrate
+from workflows.services import AgentDefaults, Services
+from workflows.wake import Waker
+
+
+def open_database(settings: Settings) -> Database:
+    """The one database, brought to this release's schema."""
+    database = Database(settings.database)
+    migrate(database)
+    prepare_system_tables(database)
+    return database
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """The webhook's application, with a database connection of its own that waits no longer than the edge may."""
+    database = Database(settings.database, wait_seconds=PATIENCE_SECONDS)
+    waker = Waker(connect_client(database))
+
+    def ready() -> str | None:
+        try:
+            with database.read() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        except Exception:
+            return "the database is away"
+        return None
+
+    return create_app(
+        secret=settings.webhook_secret.get_secret_value(),
+        store=lambda delivery, event, payload: store_delivery(database, waker, delivery, event, payload),
+        ready=ready,
+        max_bytes=settings.max_delivery_bytes,
+    )
+
+
+def build_services(settings: Settings, database: Database) -> Services:
+    """Everything that this process's workflows need; raises UserError for what the operator can mend."""
+    github = GitHub(
+        api_url=settings.github_api_url, app_id=settings.app_id, private_key=_read_key(settings.private_key_file)
+    )
+    for repo in settings.repos:
+        github.repository(repo)
+    waker = Waker(connect_client(database))
+
+    def token(repo: RepoRef) -> str:
+        return github.repository(repo).push_token()
+
+    return Services(
+        database=database,
+        journal=Journal(database, waker),
+        effects=Effects(database),
+        claims=Claims(database, f"{socket.gethostname()}:{os.getpid()}"),
+        waker=waker,
+        github=github,
+        workspaces=Workspaces(
+            settings.data_dir,
+            remote_url=settings.remote_url,
+            token=token,
+            author=Identity(name="Issuewright", email="issuewright@users.noreply.github.com"),
+        ),
+        supervisors=Supervisors(settings.data_dir / "attempts", agent_calls_file=settings.agent_calls_file),
+        operations=Supervisors(settings.data_dir / "operations"),
+        templates=Templates().checked(),
+        agents=AgentDefaults(settings.agents.default, dict(settings.agents.settings)),
+        repositories=settings.repos,
+        trigger_labels=settings.trigger_labels,
+        commands_directory=settings.data_dir / "commands",
+        reconcile_every=timedelta(seconds=settings.reconcile_seconds),
+    )
+
+
+def _read_key(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError as error:
+        raise UserError(f"the App's private key {file} cannot be read: {error.strerror}") from None
