@@ -25,6 +25,7 @@ class Database:
     def __init__(self, url: str, *, wait_seconds: float = _WAIT_SECONDS, pool_size: int = 10) -> None:
         self.url = sqlalchemy_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
+        self._wait_seconds = wait_seconds
         self.engine = (
             _sqlite(self.url, wait_seconds) if self.is_sqlite else _postgres(self.url, wait_seconds, pool_size)
         )
@@ -50,12 +51,13 @@ class Database:
 
     def in_transaction(self, work: Callable[[Connection], Result]) -> Result:
         """Do `work` in one transaction, again from the start when another writer came first (compare-and-set)."""
+        give_up_at = time.monotonic() + self._wait_seconds
         for attempt in range(_TRIES):
             try:
                 with self.write() as connection:
                     return work(connection)
             except DBAPIError as error:
-                if attempt == _TRIES - 1 or not _lost_a_race(error):
+                if attempt == _TRIES - 1 or not _lost_a_race(error) or time.monotonic() >= give_up_at:
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")

@@ -3,13 +3,14 @@
 import hmac
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 
 import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 log = logging.getLogger("issuewright.webhook")
 PATIENCE_SECONDS = 3.0
@@ -32,7 +33,8 @@ def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int) -> Fa
             return _no(415, "send application/json: set the webhook's content type to that")
         body = await _read(request, max_bytes)
         if body is None:
-            return _no(413, f"the delivery is larger than {max_bytes} bytes")
+            # The rest of the body is still on its way: nobody is going to read it.
+            return _no(413, f"the delivery is larger than {max_bytes} bytes", {"connection": "close"})
         if not _is_signed(key, body, request.headers.get("x-hub-signature-256")):
             return _no(401, "the signature is missing or wrong: check the webhook's secret")
         delivery_id, event = request.headers.get("x-github-delivery"), request.headers.get("x-github-event")
@@ -48,6 +50,11 @@ def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int) -> Fa
             log.exception("delivery %s could not be stored", delivery_id)
             return _no(503, "the database is away: deliver again later")
         return JSONResponse({"status": "accepted" if new else "known"}, status_code=202)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        reason = {404: "deliveries go to /webhook", 405: "deliveries are sent by POST"}.get(error.status_code)
+        return _no(error.status_code, reason or str(error.detail), error.headers)
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -65,8 +72,8 @@ def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int) -> Fa
     return app
 
 
-def _no(status: int, reason: str) -> Response:
-    return JSONResponse({"error": reason}, status_code=status)
+def _no(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": reason}, status_code=status, headers=headers)
 
 
 async def _read(request: Request, max_bytes: int) -> bytes | None:
