@@ -14,7 +14,7 @@ RESULT = "result"
 def started(run: Run, entry: AttemptStarted, at: datetime) -> Run:
     """The attempt is live. A run has one at most, whatever its journal says."""
     state = run.stages.get(entry.stage)
-    if state is None or run.live is not None or run.attempt(entry.stage, entry.number) is not None:
+    if state is None or run.live is not None or entry.number <= state.last_number:
         return run
     state = replace(state, attempts=(*state.attempts, Attempt(entry, at, run.seq, run.hash)))
     return replace(run.with_stage(entry.stage, state), live=entry, stop_requested=False)

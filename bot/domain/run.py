@@ -44,6 +44,11 @@ class StageState:
     sent_back: int = 0
 
     @property
+    def last_number(self) -> int:
+        """The number of the newest attempt; 0 before there is one."""
+        return self.attempts[-1].started.number if self.attempts else 0
+
+    @property
     def kept(self) -> str | None:
         """The commit that holds the last attempt's refused work, if it was kept."""
         last = self.attempts[-1].finished if self.attempts else None

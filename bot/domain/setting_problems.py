@@ -84,6 +84,11 @@ def _boolean(problem: ErrorDetails) -> str:
     return f"must be `true` or `false`, not {quoted(str(problem['input']))}"
 
 
+def _pattern(problem: ErrorDetails) -> str:
+    pattern = str(problem["ctx"]["pattern"])
+    return f"must {_PATTERNS.get(pattern, f'match the pattern `{pattern}`')}, not {quoted(str(problem['input']))}"
+
+
 def _too_few(problem: ErrorDetails) -> str:
     fewest = problem["ctx"]["min_length"]
     return "is empty: write something there" if fewest == 1 else f"needs at least {fewest} entries"
@@ -96,6 +101,9 @@ def _too_long(problem: ErrorDetails) -> str:
 def _bound(words: str, bound: str) -> Callable[[ErrorDetails], str]:
     return lambda problem: f"must be {words} {problem['ctx'][bound]}, not {quoted(str(problem['input']))}"
 
+
+_PATTERNS = {r"^https?://": "begin with `http://` or `https://`"}
+"""What the patterns of our settings allow, in words."""
 
 _SENTENCES: dict[str, Callable[[ErrorDetails], str]] = {
     "missing": _missing,
@@ -113,6 +121,7 @@ _SENTENCES: dict[str, Callable[[ErrorDetails], str]] = {
     "int_from_float": _whole_number,
     "bool_type": _boolean,
     "bool_parsing": _boolean,
+    "string_pattern_mismatch": _pattern,
     "too_short": _too_few,
     "string_too_short": _too_few,
     "string_too_long": _too_long,

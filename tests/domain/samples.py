@@ -151,6 +151,7 @@ def start_facts(**changes: object) -> StartFacts:
         "label": Label(event_id=900, name="spec", actor=MONA, at=at(0)),
         "base_branch": "main",
         "base_sha": BASE,
+        "config": RepoConfig(pipeline="quick"),
         "pipelines": {"quick": QUICK, "planned": PLANNED},
         "roles": {name: Role(description=name, access="code") for name in ("planner", "builder", "reviewer")},
     }

@@ -120,7 +120,7 @@ def test_a_later_run_of_the_issue_numbers_its_names_up() -> None:
 
 
 def test_the_repository_decides_how_many_must_approve() -> None:
-    config = RepoConfig(gates={"merge": GateConfig(approvals=3)})
+    config = RepoConfig(pipeline="quick", gates={"merge": GateConfig(approvals=3)})
     decision = accept(None, LABELLED, facts(start=start_facts(config=config)))
     assert isinstance(decision, Start)
     assert decision.entry.plan.merge_gate.approvals == 3
@@ -165,7 +165,7 @@ def test_a_label_on_an_issue_with_a_run_starts_no_second_one() -> None:
             "There is no pipeline `six` (named in `.github/issuewright.yml`). There is `planned`, `quick`.",
         ),
         (
-            start_facts(config=RepoConfig(gates={"mrege": GateConfig(approvals=2)})),
+            start_facts(config=RepoConfig(pipeline="quick", gates={"mrege": GateConfig(approvals=2)})),
             Permission.WRITE,
             "sets something for a gate `mrege`, which no pipeline has. There is `merge`, `plan`.",
         ),

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -291,3 +292,23 @@ def test_no_order_of_events_breaks_a_run() -> None:
         Interleavings,
         settings=settings(max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=QUIET),
     )
+
+
+@pytest.mark.parametrize("guard", ["cause", "seq"])
+def test_each_guard_of_the_journal_is_needed(guard: str) -> None:
+    """Without unique causes, or without the comparison of sequence numbers, something that may not happen does."""
+
+    class Unguarded(Interleavings):
+        guards = frozenset({"cause", "seq"} - {guard})
+
+    patience = settings(
+        max_examples=2000,
+        stateful_step_count=40,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=QUIET,
+    )
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        run_state_machine_as_test(Unguarded, settings=patience)

@@ -100,6 +100,11 @@ BAD_CONFIGS = [
     ("gates:\n  merge:\n    approvals: 0", "line 3: `gates.merge.approvals` must be at least 1, not `0`"),
     ("gates:\n  merge:\n    approvals: two", "line 3: `gates.merge.approvals` must be a whole number, not `two`"),
     ("gates:\n  merge: {remind_after_hours: .nan}", "line 2: `gates.merge.remind_after_hours` must be "),
+    (
+        "deploy:\n  preview:\n    url: example.org",
+        "line 3: `deploy.preview.url` must begin with `http://` or `https://`, not `example.org`",
+    ),
+    ("deploy:\n  preview:\n    healt: {}", "line 3: `deploy.preview.healt` is not a setting: did you mean `health`?"),
     ("short_commands: maybe", "line 1: `short_commands` must be `true` or `false`, not `maybe`"),
     ("trigger: {label: ''}", "line 1: `trigger.label` is empty: write something there"),
     ("trigger: {label: " + "x" * 60 + "}", "line 1: `trigger.label` is too long: 50 characters at most"),
