@@ -4,13 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from bot.adapters.agents.contract import Ending
 from bot.adapters.agents.scripted import ScriptedAgent
 from bot.domain.agents import AgentRequest, AgentResult, Feedback
 from bot.domain.checks import tests_check
 from bot.domain.commands_run import CommandResult
 from bot.domain.refs import AttemptRef, IssueRef, RepoRef
-from bot.entrypoints.demo.seed import demo_templates, load_story, project_files
+from bot.entrypoints.demo.seed import load_story, project_files, team
 
 FAILING_TEST = "test_an_average_of_half_a_cent_is_rounded_up"
 
@@ -44,7 +46,7 @@ class Builder:
             prompt=story.body,
             workspace=str(self.project),
             feedback=feedback,
-            settings={"script": str(demo_templates() / "script.yml")},
+            settings={"script": yaml.safe_dump(team())},
         )
         agent = ScriptedAgent()
         launch = agent.launch(request, attempt_dir)

@@ -20,7 +20,7 @@ import yaml
 from bot.domain.errors import UserError
 from bot.entrypoints.demo.home import Home, Record, write_private
 from bot.entrypoints.demo.hub import Person
-from bot.entrypoints.demo.seed import demo_templates
+from bot.entrypoints.demo.seed import team
 from bot.entrypoints.demo.world import Observer, World, read_agent_calls
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -204,7 +204,7 @@ def test_a_service_that_somebody_starts_at_the_end_is_stopped_too(demo: Callable
 def test_a_builder_that_cannot_mend_its_bug_fails_the_demo(demo: Callable[..., Running]) -> None:
     running = demo("--auto")
     until(running.home.script_file.exists)
-    script = yaml.safe_load((demo_templates() / "script.yml").read_text())
+    script = team()
     rules = script["roles"]["builder"]
     script["roles"]["builder"] = [rule for rule in rules if rule["when"].get("feedback_source") != "check"]
     write_private(running.home.script_file, yaml.safe_dump(script))

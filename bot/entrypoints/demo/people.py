@@ -40,5 +40,5 @@ class People:
         if pull is None:
             self._maintainer.comment(self._repository, gate.number, "/approve")
         else:
-            approval = self._story.approval
+            approval = self._story.approval if gate.name == "merge" else self._story.plan_approval
             self._maintainer.review(self._repository, pull.number, pull.head, "APPROVE", approval)
