@@ -3,10 +3,40 @@
 import logging
 from typing import Any
 
-from urllib3 import Retry
+from urllib3 import BaseHTTPResponse, Retry
 
 TIMEOUT_SECONDS = 10
 RETRIES = 2
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Moved(Exception):
+    """GitHub answered a redirection: the repository was renamed or transferred, or the API's address is wrong."""
+
+
+class ReadRetry(Retry):
+    """Retries by `status_forcelist`, and no redirection is ever followed.
+
+    PyGithub would follow a 301 without the query, and get all issues where it asked for those with a label;
+    and it would take a 307, which is what a write to a renamed repository gets, for success.
+    """
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        """Whether `increment` is to decide about this answer."""
+        return status_code in REDIRECTS or super().is_retry(method, status_code, has_retry_after)
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        *rest: Any,
+        **named: Any,
+    ) -> "ReadRetry":
+        """One try less; raises Moved for a redirection."""
+        if response is not None and response.status in REDIRECTS:
+            raise Moved(f"redirected to {response.headers.get('location', 'nowhere')}")
+        return super().increment(method, url, response, *rest, **named)
 
 
 def retry_reads() -> Retry:
@@ -16,7 +46,7 @@ def retry_reads() -> Retry:
     write took effect is for the durable layer to find out. Limits (403, 429) go up to it as well: sleeping
     them out here would hold a worker's thread.
     """
-    return Retry(
+    return ReadRetry(
         total=RETRIES,
         other=0,  # a TLS connection cut in mid-answer counts as "other", and would be tried again for a POST too
         allowed_methods={"GET", "HEAD"},

@@ -11,14 +11,16 @@ import requests
 from github import BadAttributeException, GithubException
 from pydantic import ValidationError
 
+from bot.adapters.github_connection import Moved
 from bot.domain.errors import ForgeError, NotFound, Rejected, Transient
 
 LONGEST_MESSAGE = 500
 SECONDARY_LIMIT_SECONDS = 60.0  # what GitHub asks for when a limit names no time
 
-# The last two: GitHub (or a proxy) answered something that is not what its API describes.
-_UNREADABLE = (BadAttributeException, ValidationError)
-_FAILURES = (GithubException, requests.RequestException, json.JSONDecodeError, *_UNREADABLE)
+# GitHub (or a proxy) answered something that is not what its API describes; PyGithub asserts that all URLs in
+# an answer are of the host that was asked.
+_UNREADABLE = (BadAttributeException, ValidationError, AssertionError)
+_FAILURES = (GithubException, Moved, requests.RequestException, json.JSONDecodeError, *_UNREADABLE)
 
 _Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
@@ -58,6 +60,8 @@ def forge_error(error: Exception, doing: str) -> ForgeError:
         return _from_answer(error, doing)
     if isinstance(error, _UNREADABLE):
         return Rejected(f"{doing}: GitHub's answer is not of the documented form ({type(error).__name__})")
+    if isinstance(error, Moved):
+        return Rejected(f"{doing}: {error}: correct the repository's name, or the API's address, in the settings")
     # Also an answer that breaks off in the middle: the request itself may well have been carried out.
     return Transient(f"{doing}: no complete answer from GitHub ({type(error).__name__})")
 

@@ -40,7 +40,7 @@ REPORT = CheckRunReport(
 WRITES: dict[str, Callable[[Repository], object]] = {
     "POST": lambda r: r.create_comment(3, "Hello"),
     "POST pulls": lambda r: r.open_pull_request("t", "b", "x", "main"),
-    "POST graphql": lambda r: r.mark_ready(PULL),
+    "POST graphql": lambda r: r.mark_ready(PULL.node_id),
     "PATCH": lambda r: r.edit_comment(50, "Hello"),
     "PUT": lambda r: r.merge(4, payloads.SHA, "merge", "t", "m"),
     "DELETE": lambda r: r.delete_comment(50),
@@ -265,4 +265,34 @@ def test_what_is_no_text_file(found: object, hub: Unruly, repository: Repository
 def test_reactions_fail_alike(hub: Unruly, repository: Repository) -> None:
     hub.answers = [Answer(502)]
     assert isinstance(failure_of(lambda r: r.react(IssueTarget(number=3), "eyes"), repository), Transient)
+    assert len(hub.asked) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("act", [*WRITES.values(), lambda r: r.open_issues_labelled("spec"), lambda r: r.issue(3)])
+def test_a_renamed_repository_is_told_of_not_followed(
+    act: Callable[[Repository], object], status: int, hub: Unruly, repository: Repository
+) -> None:
+    """PyGithub follows a 301 without the query, and takes a 307 on a write for success."""
+    hub.answers = [
+        Answer(status, {"message": "Moved"}, {"Location": f"{hub.url}/repositories/7/issues?page=1"}),
+        Answer(200, [payloads.issue()]),
+    ]
+    error = failure_of(act, repository)
+    assert isinstance(error, Rejected)
+    assert "/repositories/7/issues" in str(error)
+    assert len(hub.asked) == 1
+
+
+def test_a_redirection_to_another_host_sends_no_token_there(hub: Unruly, repository: Repository) -> None:
+    with unruly_server() as other:
+        hub.answers = [Answer(301, None, {"Location": f"{other.url}/repos/acme/tally"})]
+        assert isinstance(failure_of(lambda r: r.default_branch(), repository), Rejected)
+        assert other.asked == []
+
+
+def test_a_next_page_on_another_host_is_not_asked_for(hub: Unruly, repository: Repository) -> None:
+    link = '<http://other.example/api/v3/repos/acme/tally/issues/3/comments?page=2>; rel="next"'
+    hub.answers = [Answer(200, [payloads.comment()], {"Link": link})]
+    assert isinstance(failure_of(lambda r: r.comments(3), repository), Rejected)
     assert len(hub.asked) == 1
