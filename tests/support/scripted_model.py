@@ -7,8 +7,9 @@
 A script is a list of turns; the turn is chosen by how many answers the conversation already holds, so that a
 request that is repeated gets the same one. `opens` picks a script by a text in the conversation's first message,
 `/s/<name>` in the URL by its name. A script may have several takes: the n-th conversation plays the n-th, and the
-last one from then on. `{cwd}` in a turn becomes the working directory that the program says it has.
-A turn may be `troubled`: a status, a body that is not the protocol, silence, or a stream that breaks off.
+last one from then on. Where no script fits, `improvises` is asked for the turns of the conversation. `{cwd}` in a
+turn becomes the working directory that the program says it has. A turn may be `troubled`: a status, a body that is
+not the protocol, silence, or a stream that breaks off.
 Every request is kept in `model.requests` and appended to the log, without its key.
 """
 
@@ -16,7 +17,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -120,6 +121,7 @@ class ScriptedModel:
         self._lock = threading.Lock()
         self._scripts: dict[str, Script] = {}
         self._met: dict[tuple[str, str, int], int] = {}
+        self._improvise: Callable[[Path], Sequence[Turn]] | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"model": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -134,6 +136,10 @@ class ScriptedModel:
             self._scripts[name] = Script(list(takes), opens)
         return f"{self.url}/s/{name}"
 
+    def improvises(self, turns: Callable[[Path], Sequence[Turn]]) -> None:
+        """Ask for the turns of each conversation that no script opens, by its working directory."""
+        self._improvise = turns
+
     def asked(self, name: str) -> list[Json]:
         """The requests of one script, in order."""
         with self._lock:
@@ -143,9 +149,12 @@ class ScriptedModel:
         """The turn that a request gets (without its trouble, when that is over). Raises KeyError without a script."""
         messages = [message for message in body.get("messages", []) if message.get("role") in ("user", "assistant")]
         conversation = headers.get("x-claude-code-session-id", "")
+        cwd = _working_directory(body)
         with self._lock:
             self.keys.add(headers.get("x-api-key", ""))
-            name = self._named(path, messages)
+            name = self._named(path, messages) or conversation
+            if name not in self._scripts and self._improvise is not None:
+                self._scripts[name] = Script([self._improvise(Path(cwd))])
             script = self._scripts[name]
             number = sum(message["role"] == "assistant" for message in messages)
             turn = script.turn(conversation, number)
@@ -153,7 +162,7 @@ class ScriptedModel:
             if turn.trouble is not None and turn.trouble.times is not None and met > turn.trouble.times:
                 turn = replace(turn, trouble=None)
         self.note(script=name, turn=number, conversation=conversation, headers=_shown(headers), body=body)
-        return _placed(turn, _working_directory(body))
+        return _placed(turn, cwd)
 
     def note(self, **what: Any) -> None:
         """Keep a request, in memory and in the log."""
@@ -163,12 +172,13 @@ class ScriptedModel:
                 with self._log.open("a", encoding="utf-8") as log:
                     log.write(json.dumps(self.requests[-1]) + "\n")
 
-    def _named(self, path: str, messages: list[Json]) -> str:
+    def _named(self, path: str, messages: list[Json]) -> str | None:
         by_url = re.match(r"/s/([\w.-]+)/", path)
         if by_url:
             return by_url[1]
         first = next((text_of(message["content"]) for message in messages if message["role"] == "user"), "")
-        return next(name for name, script in self._scripts.items() if script.opens and script.opens in first)
+        fits = (name for name, script in self._scripts.items() if script.opens and script.opens in first)
+        return next(fits, None)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -201,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send_json(404, _error("not_found_error", "no such path"))
         try:
             turn = self.model.answer(path, {name.lower(): value for name, value in self.headers.items()}, body)
-        except (KeyError, StopIteration):
+        except KeyError:
             self.model.note(without_script=path, body=body)
             return self._send_json(404, _error("not_found_error", "no script fits"))
         self.model.ended.wait(turn.seconds)
@@ -300,7 +310,7 @@ def text_of(content: Any) -> str:
 
 def _working_directory(body: Json) -> str:
     """Where the program says it works."""
-    said = re.search(r"working directory: ([^\\\n\"]+)", json.dumps(body, ensure_ascii=False))
+    said = re.search(r"Primary working directory: (/[^\\\n\"]+)", json.dumps(body, ensure_ascii=False))
     return said[1].strip() if said else ""
 
 
