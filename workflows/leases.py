@@ -20,7 +20,7 @@ from workflows.wake import VERSION
 
 log = logging.getLogger("issuewright.leases")
 _BEAT_SECONDS = 5.0
-_LEASE_SECONDS = 20.0
+LEASE_SECONDS = 20.0
 _LOST_LEASE = 70
 """The exit code of a worker whose lease was taken from it: whatever it still did would be done twice."""
 
@@ -81,7 +81,7 @@ class Lease:
                     beaten = connection.execute(update(workers).where(mine).values(heartbeat_at=time.time()))
             except Exception as trouble:
                 log.warning("could not beat: %s", trouble)
-                if time.monotonic() - self._last_beat > 0.7 * _LEASE_SECONDS and not self._database.is_sqlite:
+                if time.monotonic() - self._last_beat > 0.7 * LEASE_SECONDS and not self._database.is_sqlite:
                     log.error("no beat for too long: ending, before another worker takes over")
                     os._exit(_LOST_LEASE)
                 continue
@@ -112,7 +112,7 @@ def reap(database: Database, worker: Worker) -> int:
 def _is_dead(row: object, worker: Worker) -> bool:
     if row.executor_id == worker.executor_id:  # type: ignore[attr-defined]
         return False
-    if time.time() - row.heartbeat_at > _LEASE_SECONDS:  # type: ignore[attr-defined]
+    if time.time() - row.heartbeat_at > LEASE_SECONDS:  # type: ignore[attr-defined]
         return True
     same_machine = (row.host, row.boot_id) == (worker.host, worker.boot_id)  # type: ignore[attr-defined]
     return same_machine and not _process_lives(row.pid, row.pid_started_at)  # type: ignore[attr-defined]

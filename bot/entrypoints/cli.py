@@ -86,6 +86,19 @@ def serve(directory: Path, verbose: bool) -> None:
 
 
 @_of_service
+def health(directory: Path, verbose: bool) -> None:
+    """Say whether the service in this directory works; exits with 1 when it does not."""
+    from bot.entrypoints.health import problems
+
+    found = list(problems(_settings(directory, verbose)))
+    for problem in found:
+        click.echo(f"issuewright: {problem}", err=True)
+    if found:
+        sys.exit(1)
+    click.echo("ok")
+
+
+@_of_service
 def webhook(directory: Path, verbose: bool) -> None:
     """Run the webhook alone: it stores deliveries for the workers."""
     from bot.entrypoints.serve import serve_webhook as run
