@@ -395,14 +395,14 @@ class World:
         """All that holds after every step."""
         causes = [record.cause for record in self.records]
         assert len(causes) == len(set(causes)), "a cause is recorded twice"
-        live: set[tuple[str, int]] = set()
+        live: list[tuple[str, int]] = []
         for entry in self.entries:
             if isinstance(entry, AttemptStarted):
-                live.add((entry.stage, entry.number))
+                live.append((entry.stage, entry.number))
             if isinstance(entry, AttemptFinished):
-                live.discard((entry.stage, entry.number))
+                live = [attempt for attempt in live if attempt != (entry.stage, entry.number)]
             assert len(live) <= 1, "two live attempts"
-        assert live == ({(self.run.live.stage, self.run.live.number)} if self.run.live else set())
+        assert live == ([(self.run.live.stage, self.run.live.number)] if self.run.live else [])
         goes_on, waits = bool(next_moves(self.run)), waiting_for(self.run) is not None
         assert goes_on + waits + self.run.is_over == 1, "neither over, nor going on, nor waiting for anything"
 
