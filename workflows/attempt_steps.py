@@ -12,6 +12,7 @@ from bot.adapters.agents import agent as agent_named
 from bot.adapters.judging import run_checks
 from bot.adapters.tree_files import write_inside
 from bot.domain.agents import AgentRequest, AgentResult, AgentStatus
+from bot.domain.checks.work import Work
 from bot.domain.errors import Rejected, UserError
 from bot.domain.pipeline import CODE, SPEC, Stage
 from bot.domain.refs import ARTIFACTS, AttemptRef
@@ -129,6 +130,7 @@ def judge(
         stage.checks,
         run.started.config.checks,
         Path(workspace.path),
+        _work(here, run, workspace, snapshot),
         records=here.commands_directory / ref.key,
         stop_requested=lambda: _stop_reason(here, ref),
     )
@@ -207,6 +209,14 @@ def clean_up(here: Services, ref: AttemptRef) -> None:
 
 def _spec_path(run: Run) -> str:
     return f"{run.started.folder}/{SPEC}"
+
+
+def _work(here: Services, run: Run, workspace: Workspace, snapshot: Snapshot) -> Work:
+    """What the checks judge: all that changed but the spec, which is the issue's and not the stage's."""
+    spec = _spec_path(run)
+    files = tuple(file for file in snapshot.changed if file.path != spec)
+    contents = here.workspaces.contents(workspace, snapshot, without=frozenset({spec}))
+    return Work(folder=run.started.folder, files=files, contents=contents)
 
 
 def _changed(here: Services, run: Run, workspace: Workspace, snapshot: Snapshot) -> list[str]:

@@ -8,7 +8,8 @@ import httpx
 from bot.adapters.agents import agent as agent_named
 from bot.adapters.processes import run_command
 from bot.domain.agents import AgentRequest, AgentStatus, Finding, Limits
-from bot.domain.config import Command, EnvironmentConfig
+from bot.domain.commands_run import Command
+from bot.domain.config import EnvironmentConfig
 from bot.domain.entries import DeploymentFinished, DeploymentStarted, Environment
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Run

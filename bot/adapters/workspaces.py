@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.adapters import git_contents, snapshots, worktrees
+from bot.adapters.diffs import read_contents
 from bot.adapters.flocks import forget, locked
 from bot.adapters.git import Git, Remote
 from bot.adapters.git_commits import commit_tree, drop_refs, keep_ref, unneeded_refs
 from bot.adapters.git_errors import GitFailed
 from bot.adapters.git_push import push_result
 from bot.adapters.mirrors import Mirror, Mirrors, branch_ref, commit_id
+from bot.domain.checks.work import Contents
 from bot.domain.errors import Transient
 from bot.domain.refs import AttemptRef, RepoRef
 from bot.domain.trees import (
@@ -119,6 +121,10 @@ class Workspaces:
         mirror = self._mirrors.open(workspace.repo)
         with self._at_work(mirror, workspace) as git:
             return snapshots.take(git, mirror.git, commit_id(base or workspace.start))
+
+    def contents(self, workspace: Workspace, snapshot: Snapshot, *, without: frozenset[str] = frozenset()) -> Contents:
+        """What a snapshot's changed files hold and which lines were added, bounded, but for the paths in `without`."""
+        return read_contents(self._mirrors.open(workspace.repo).git, snapshot.base, snapshot.tree, without=without)
 
     def restore(self, workspace: Workspace, tree: str) -> None:
         """Set files back to a snapshot's tree after tests dirtied them; what the tree ignores stays."""

@@ -1,6 +1,24 @@
-"""What came of running one of a repository's own commands."""
+"""A repository's own commands: how one is written, and what came of running it."""
+
+import shlex
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
 
 from bot.domain.values import Value
+
+
+def _words(raw: object) -> object:
+    """A command may be written as one string; it is split as a shell would, and never given to a shell."""
+    if isinstance(raw, str):
+        try:
+            return shlex.split(raw)
+        except ValueError as error:
+            raise ValueError(f"cannot be split into words ({error}): check its quotes") from error
+    return raw
+
+
+Command = Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]
 
 
 class CommandResult(Value):

@@ -1,27 +1,21 @@
 """`.github/issuewright.yml`: what a repository may set, with safe defaults for all of it."""
 
-import shlex
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
+from bot.domain.checks.base import Check, Settings
+from bot.domain.checks.build_check import BuildConfig
+from bot.domain.checks.markers_check import MarkersConfig
+from bot.domain.checks.protected_paths_check import ProtectedPathsConfig
+from bot.domain.checks.secrets_check import SecretsConfig
+from bot.domain.checks.size_check import SizeConfig
+from bot.domain.checks.tests_check import TestsConfig
+from bot.domain.commands_run import Command
 from bot.domain.pipeline import Name, Pipeline
 from bot.domain.values import Value
 
 CONFIG_PATH = ".github/issuewright.yml"
-
-
-def _words(raw: object) -> object:
-    """A command may be written as one string; it is split as a shell would, and never given to a shell."""
-    if isinstance(raw, str):
-        try:
-            return shlex.split(raw)
-        except ValueError as error:
-            raise ValueError(f"cannot be split into words ({error}): check its quotes") from error
-    return raw
-
-
-Command = Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]
 
 
 class Trigger(Value):
@@ -37,18 +31,20 @@ class RoleConfig(Value):
     model: str | None = Field(default=None, max_length=100)
 
 
-class TestsConfig(Value):
-    """The repository's own test command. `junit` names a report that the command writes."""
-
-    command: Command | None = None
-    timeout_seconds: float = Field(default=900.0, gt=0, le=14_400)
-    junit: str | None = None
-
-
 class ChecksConfig(Value):
-    """Settings of the checks, by their names."""
+    """Settings of the checks, by their names (`_` where the name has `-`)."""
 
+    build: BuildConfig = BuildConfig()
+    protected_paths: ProtectedPathsConfig = ProtectedPathsConfig()
+    size: SizeConfig = SizeConfig()
+    secrets: SecretsConfig = SecretsConfig()
+    markers: MarkersConfig = MarkersConfig()
     tests: TestsConfig = TestsConfig()
+
+    def of(self, check: Check[Settings]) -> Settings:
+        """The settings of one check; its defaults when it has none here."""
+        found = getattr(self, check.setting, None)
+        return found if isinstance(found, check.settings) else check.settings()
 
 
 class GateConfig(Value):
@@ -111,7 +107,7 @@ class RepoConfig(Value):
     """The whole file. It is read from the base branch only."""
 
     version: Literal[1] = 1
-    pipeline: Name = "quick"
+    pipeline: Name = "six-agents"
     trigger: Trigger = Trigger()
     agents: dict[Name, RoleConfig] = Field(default_factory=dict)
     checks: ChecksConfig = ChecksConfig()

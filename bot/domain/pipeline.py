@@ -1,11 +1,13 @@
 """A pipeline: the named sequence of stages and gates that a run follows, frozen into its plan at the start."""
 
+import difflib
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator
 
 from bot.domain.agents import Limits
+from bot.domain.checks import names
 from bot.domain.values import Value
 from bot.domain.wording import quoted
 
@@ -21,6 +23,17 @@ def _is_name(text: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_is_name)]
+
+
+def _is_check(text: str) -> str:
+    if text not in names():
+        nearest = difflib.get_close_matches(text, names(), n=1, cutoff=0.5)
+        fix = f"did you mean `{nearest[0]}`?" if nearest else f"use {', '.join(f'`{name}`' for name in names())}"
+        raise ValueError(f"is no check: {quoted(text)} does not exist: {fix}")
+    return text
+
+
+CheckName = Annotated[str, AfterValidator(_is_check)]
 
 
 CODE = "code"
@@ -42,7 +55,7 @@ class Stage(Value):
     inputs: tuple[str, ...] = (SPEC, CODE)
     outputs: tuple[str, ...] = ()
     writes: Literal["code", "artifacts"] = "code"
-    checks: tuple[Name, ...] = ()
+    checks: tuple[CheckName, ...] = ()
     sends_back_to: Name | None = None
     ships: bool = False
     rounds: int = Field(default=3, ge=1, le=20)

@@ -30,6 +30,7 @@ _PYTEST_COUNT = re.compile(r"(\d+) ([a-z ]+)")
 _PYTEST_NAMES = re.compile(r"=+ short test summary info =+")
 _PYTEST_NAME = re.compile(r"(?:FAILED|ERROR|SUBFAILED\S*|SUBFAIL) (\S.*)")
 _PYTEST_SECTION = re.compile(r"_{3,} (?:ERROR (?:at setup of|at teardown of|collecting) )?(\S.*?) _{3,}")
+_PYTEST_ERROR = re.compile(r"E   +(\S.*)")
 _PYTEST_PLACE = re.compile(r"([^\s:][^:]*\.\w+):(\d+): ")
 _PYTEST_RAN = {"passed", "failed", "error", "errors", "xfailed", "xpassed"}
 _PYTEST_FAILED = {"failed", "error", "errors"}
@@ -73,6 +74,7 @@ def _pytest(lines: list[str]) -> RunnerReport | None:
 def _pytest_failures(lines: list[str]) -> Iterator[FailedTest]:
     """The names below `short test summary info`, each with the place that its traceback names."""
     places = _pytest_places(lines)
+    errors = [match[1] for line in lines if (match := _PYTEST_ERROR.fullmatch(line))]
     in_names = False
     for line in lines:
         if _PYTEST_NAMES.fullmatch(line):
@@ -85,7 +87,15 @@ def _pytest_failures(lines: list[str]) -> Iterator[FailedTest]:
             found = places.get(function.replace("::", ".") or path, [])
             here = [place for place in found if place[0] == path] or (found if len(found) == 1 else [])
             where, at = here[-1] if here else (path, None)
-            yield FailedTest(name=name, message=message, path=where, line=at)
+            yield FailedTest(name=name, message=_whole(message, errors), path=where, line=at)
+
+
+def _whole(message: str, errors: list[str]) -> str:
+    """A message that pytest cut to fit its line, as a traceback has it, if that leaves no doubt."""
+    if not message.endswith("..."):
+        return message
+    whole = {error for error in errors if error.startswith(message[:-3])}
+    return whole.pop() if len(whole) == 1 and len(message) > 10 else message
 
 
 def _pytest_places(lines: list[str]) -> dict[str, list[tuple[str, int]]]:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from bot.domain.checks import CHECKS, check
+from bot.domain.checks.base import Ran
+from bot.domain.checks.tests_check import TestsConfig
+from bot.domain.checks.tests_check import judge as judge_tests
+from bot.domain.checks.work import Work
 from bot.domain.commands_run import CommandResult
-from bot.domain.errors import UserError
 from bot.domain.verdicts import Outcome, Verdict
 
 OUTPUTS = Path(__file__).parent / "outputs"
@@ -32,11 +34,21 @@ OLD_UNITTEST_FAILURES = [
 ]
 
 
-def judge(output: str, exit_code: int | None = 0, junit: str | None = None, **more: Any) -> Verdict:
+WORK = Work(folder="specs/7-add-a-total")
+
+
+def judge(
+    output: str,
+    exit_code: int | None = 0,
+    junit: str | None = None,
+    work: Work = WORK,
+    threshold: float = 0.95,
+    **more: Any,
+) -> Verdict:
     result = CommandResult.model_validate(
         {"argv": ("make", "test"), "cwd": "/workspace", "exit_code": exit_code, "output": output, **more}
     )
-    return check("tests").judge(result, junit)
+    return judge_tests(Ran(result, junit, work), TestsConfig(pass_threshold=threshold))
 
 
 def real(name: str) -> str:
@@ -58,7 +70,7 @@ def real(name: str) -> str:
         ("unittest_v.txt", 1, "3 of 4 failed", UNITTEST_FAILURES),
         ("unittest_313.txt", 1, "3 of 4 failed", UNITTEST_FAILURES),
         ("unittest_38.txt", 1, "3 of 4 failed", OLD_UNITTEST_FAILURES),
-        ("unittest_import.txt", 1, "4 of 5 failed", None),
+        ("unittest_import.txt", 1, "4 of 5 failed (3 code, 1 module)", None),
         ("unittest_none.txt", 0, "No test ran", None),
         ("unittest_313_none.txt", 5, "No test ran", None),
         ("unittest_skipped.txt", 0, "No test ran (1 skipped)", None),
@@ -84,9 +96,9 @@ def test_tests_that_ran_and_passed_pass(name: str, summary: str) -> None:
 
 
 def test_an_import_error_names_the_module_and_the_line() -> None:
-    first = judge(real("unittest_import.txt"), 1).findings[0]
+    first = next(f for f in judge(real("unittest_import.txt"), 1).findings if f.severity == "warning")
     assert (first.path, first.line) == ("tests/test_bad.py", 1)
-    assert first.message.endswith("ModuleNotFoundError: No module named 'nope'")
+    assert first.message.endswith("ModuleNotFoundError: No module named 'nope' [environment: module]")
 
 
 def test_two_runs_in_one_command_are_summed_up() -> None:
@@ -165,8 +177,8 @@ def test_a_junit_failure_without_a_place_is_still_named() -> None:
     junit = "<testsuite><testcase classname='A' name='b' file='x/y.rb' line='7'><failure message='m'/></testcase>"
     junit += "<testcase name='c'><error>boom\nmore</error></testcase></testsuite>"
     one, two = judge("", 1, junit).findings
-    assert (one.message, one.path, one.line) == ("A.b: m", "x/y.rb", 7)
-    assert (two.message, two.path, two.line) == ("c: boom", None, None)
+    assert (one.message, one.path, one.line) == ("A.b: m [code]", "x/y.rb", 7)
+    assert (two.message, two.path, two.line) == ("c: boom [code]", None, None)
 
 
 def test_findings_are_bounded_and_clean() -> None:
@@ -194,9 +206,3 @@ def test_hostile_output_is_judged_quickly(line: str) -> None:
     begin = time.monotonic()
     assert judge(f"{line}\n" * 64, 1).refuses
     assert time.monotonic() - begin < 5
-
-
-def test_checks_are_found_by_name() -> None:
-    assert [known.name for known in CHECKS] == ["tests"]
-    with pytest.raises(UserError, match="Known checks: `tests`"):
-        check("tets")
