@@ -75,7 +75,7 @@ def test_a_spec_becomes_a_merged_pull_request(tmp_path: Path) -> None:
 
 
 def test_six_agents_on_one_spec(tmp_path: Path) -> None:
-    outcome, model = played(tmp_path)
+    outcome, model = played(tmp_path, "--pipeline", "six-agents")
     home = Home(tmp_path / "demo")
     assert outcome["merged"]
     stages = {stage["stage"]: stage for stage in outcome["stages"]}
