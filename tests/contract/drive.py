@@ -85,6 +85,8 @@ def _people(company: Company) -> None:
     company.maya("GET", "/collaborators")
     for login in ("acme", "maya", "theo"):
         company.bot("GET", f"/collaborators/{login}/permission")
+    company.bot("GET", "/collaborators/maya", status=204)
+    company.bot("GET", "/collaborators/issuewright[bot]", status=404)
     company.maya("GET", "/assignees")
     for path in ("//rate_limit", "//meta", "//"):
         company.maya("GET", path)

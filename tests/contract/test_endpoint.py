@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from bot.entrypoints.wiring import build_app
 from bot.entrypoints.settings import load
 from bot.entrypoints.webhook import create_app
+from bot.entrypoints.wiring import build_app
 from bot.localhub.courier import headers
 from bot.localhub.records import App, Delivery
 from tests.contract.examples import ORACLE, SECRET, Json, examples, signature
