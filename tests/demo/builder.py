@@ -10,6 +10,8 @@ from bot.adapters.agents.contract import Ending
 from bot.adapters.agents.scripted import ScriptedAgent
 from bot.domain.agents import AgentRequest, AgentResult, Feedback
 from bot.domain.checks import tests_check
+from bot.domain.checks.base import Ran
+from bot.domain.checks.work import Work
 from bot.domain.commands_run import CommandResult
 from bot.domain.refs import AttemptRef, IssueRef, RepoRef
 from bot.entrypoints.demo.seed import load_story, project_files, team
@@ -65,7 +67,8 @@ class Builder:
 
 def evidence(report: str) -> Feedback:
     """What the real check sends back for this report of failing tests."""
-    verdict = tests_check.judge(CommandResult(argv=("python3",), exit_code=1, output=report), junit=None)
+    result = CommandResult(argv=("python3",), exit_code=1, output=report)
+    verdict = tests_check.judge(Ran(result, None, Work(folder="specs")), tests_check.TestsConfig())
     return Feedback(source="check", name=verdict.check, reason=verdict.summary, findings=verdict.findings)
 
 
