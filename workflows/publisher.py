@@ -16,6 +16,7 @@ from bot.domain.run import Run
 from bot.domain.standing import standing
 from workflows.claims import Claim
 from workflows.clock import now, stamp
+from workflows.failpoints import reach
 from workflows.journal import publishing_begins
 from workflows.markers import find_comment, marked
 from workflows.patience import patiently
@@ -112,6 +113,7 @@ class _Surfaces:
             if before is not None:
                 self._here.effects.forget(key)
             self._create(key, IssueRef(repo=self._run.started.issue.repo, number=number), body)
+        reach(f"surface.{surface.partition(':')[0]}.changed")
         self._now_shows(surface, text)
 
     def _create(self, key: str, place: IssueRef, body: str) -> None:
@@ -161,6 +163,7 @@ class _Surfaces:
             self._claim.check()
             check_run_id = int(before)
             patiently(lambda: self._repository.update_check_run(check_run_id, report))
+        reach("surface.check.changed")
         self._now_shows(f"check:{run.head}", report.model_dump_json())
 
     def _first_check_run(self, head_sha: str, key: str) -> str | None:
@@ -176,6 +179,7 @@ class _Surfaces:
             return
         self._claim.check()
         patiently(lambda: self._repository.add_labels(number, [wanted]))
+        reach("surface.label.changed")
         others = [label for label in STATE_LABELS.values() if label != wanted and before == _digest(label)]
         for label in others:
             patiently(lambda label=label: self._repository.remove_label(number, label))  # type: ignore[misc]

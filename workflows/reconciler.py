@@ -18,6 +18,7 @@ from bot.domain.refs import IssueRef, RepoRef
 from workflows import inbox
 from workflows.claims import Claim
 from workflows.clock import now, stamp
+from workflows.failpoints import reach
 from workflows.schema.tables import watermarks
 from workflows.services import Services
 
@@ -93,6 +94,7 @@ def _deliver(here: Services, event: Event, claim: Claim) -> bool:
         return False
     try:
         decision = inbox.decide(here, event)
+        reach("reconciler.decided")
         inbox.acknowledge(here, event, decision, claim)
     except NotFound as gone:
         log.info("%s is gone: %s", event, gone)
