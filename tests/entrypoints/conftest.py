@@ -14,8 +14,8 @@ import pytest
 import uvicorn
 from sqlalchemy import text
 
-from bot.entrypoints.serve import build_app
 from bot.entrypoints.settings import Settings, load
+from bot.entrypoints.wiring import build_app
 from tests.support.ports import free_port
 from workflows.database import Database
 from workflows.runtime import prepare_system_tables

@@ -1,6 +1,6 @@
 """A labelled issue becomes a merged pull request."""
 
-from tests.stories.world import BROKEN, GOOD, REPAIRED, World
+from tests.stories.world import GOOD, World
 
 
 def test_a_labelled_issue_becomes_a_merged_pull_request(world: World) -> None:

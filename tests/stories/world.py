@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 
 from bot.domain.journal import Record
-from tests.localhub.harness import APP_ID, PRIVATE_PEM, SECRET, Localhub, push_change
+from tests.localhub.harness import APP_ID, PRIVATE_PEM, SECRET, Localhub, git
 from tests.stories.service import Service
 from tests.support import agent_program
 from tests.support.ports import free_port
@@ -89,7 +89,9 @@ class Agent:
 class World:
     """Everything that a story needs. `database_url` None: SQLite in the service's own directory."""
 
-    def __init__(self, directory: Path, database_url: str | None = None, *, config: str = "", settings: str = "") -> None:
+    def __init__(
+        self, directory: Path, database_url: str | None = None, *, config: str = "", settings: str = ""
+    ) -> None:
         self.directory = directory
         for folder in ("logs", "agents", "people"):
             (directory / folder).mkdir(parents=True)
@@ -146,9 +148,17 @@ class World:
         self.hub.by(by, "POST", f"/pulls/{pull['number']}/reviews", review)
 
     def pushes(self, issue: Issue, path: str, content: str, by: str = MAINTAINER) -> str:
-        """Somebody pushes a commit with one file to the pull request's branch; the commit."""
+        """Somebody pushes a commit with one file on top of the pull request's branch; the commit."""
         branch = self.branch(issue)
-        return push_change(self.hub, self.directory / "people", self.hub.tokens[by], branch, path, content)
+        clone = self.directory / "people" / str(len(list((self.directory / "people").iterdir())))
+        git(self.directory, "clone", "-q", "--branch", branch, self.hub.remote(self.hub.tokens[by]), str(clone))
+        file = clone / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+        git(clone, "add", path)
+        git(clone, "commit", "-q", "-m", f"By hand: {path}")
+        git(clone, "push", "-q", "origin", branch)
+        return git(clone, "rev-parse", "HEAD").stdout.strip()
 
     # -- looking ----------------------------------------------------------------------------------------------
 
@@ -189,6 +199,11 @@ class World:
         """The reactions of a comment."""
         return [each["content"] for each in self.sees(f"/issues/comments/{comment_id}/reactions")]
 
+    def check_runs(self, sha: str) -> list[dict[str, Any]]:
+        """The check runs on a commit."""
+        found: list[dict[str, Any]] = self.sees(f"/commits/{sha}/check-runs?filter=all")["check_runs"]
+        return found
+
     def run_id(self, issue: Issue, ordinal: int = 1) -> str:
         return f"acme--tally--{issue.number}" + ("" if ordinal == 1 else f"-{ordinal}")
 
@@ -201,6 +216,12 @@ class World:
 
     def kinds(self, issue: Issue, ordinal: int = 1) -> list[str]:
         return [record.kind for record in self.journal(issue, ordinal)]
+
+    def paid(self) -> list[str]:
+        """The agents that were started, as they themselves have noted it: `role number`."""
+        file = self.directory / "agents" / "paid.jsonl"
+        calls = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return [f"{call['role']} {call['number']}" for call in calls]
 
     def agent_calls(self) -> list[str]:
         """The attempts whose agents were started, as the service's own file has them."""
@@ -231,15 +252,16 @@ class World:
         return int(found["number"])
 
     def waits_for_gate(self, issue: Issue, round: int = 1, gate: str = "merge") -> int:
-        """Until the gate is open and the service has nothing else to do; the pull request's number."""
+        """Until the gate is open; the pull request's number."""
         number = self.waits_for_pull_request(issue)
         mark = f":gate:{gate}:{round} -->"
         self.waits(f"round {round} of gate {gate}", lambda: self.bot_comments(number, mark))
-        self.waits(f"gate {gate} to be recorded", lambda: self.kinds(issue).count("gate_opened") >= round)
+        cause = f"gate:{gate}:{round}:opened"
+        self.waits("that to be recorded", lambda: cause in [record.cause for record in self.journal(issue)])
         return number
 
     def waits_for_entry(self, issue: Issue, kind: str, times: int = 1, ordinal: int = 1) -> None:
-        what = f"{times} × {kind} in the journal"
+        what = f"{times} x {kind} in the journal"
         self.waits(what, lambda: self.kinds(issue, ordinal).count(kind) >= times)
 
     def waits_for_agent(self, times: int = 1) -> None:
@@ -260,7 +282,7 @@ class World:
     def _is_quiet(self) -> bool:
         schema = "" if self.database.is_sqlite else "dbos."
         busy = f"SELECT count(*) FROM {schema}workflow_status WHERE status IN ('PENDING', 'ENQUEUED')"
-        waiting = f"SELECT count(*) FROM {schema}workflow_status WHERE status = 'DELAYED' AND name = 'publish'"
+        waiting = "SELECT count(*) FROM runs WHERE publisher IS NOT NULL"
         unread = "SELECT count(*) FROM deliveries WHERE status = 'received'"
         undelivered = [d for d in self.hub.control("GET", "/deliveries") if d["state"] == "pending"]
         return not undelivered and all(self.query(each)[0][0] == 0 for each in (busy, waiting, unread))
@@ -289,7 +311,8 @@ class World:
         for login in (OWNER, MAINTAINER, STRANGER):
             hub.user(login)
         command = json.dumps([sys.executable, "-B", "-m", "unittest", "-v"])
-        settings = f"version: 1\npipeline: quick\nchecks:\n  tests:\n    command: {command}\n{config}"
+        pipeline = "" if "pipeline: " in config else "pipeline: quick\n"
+        settings = f"version: 1\n{pipeline}checks:\n  tests:\n    command: {command}\n{config}"
         files = {**PROJECT, ".github/issuewright.yml": settings}
         hub.control("POST", "/repositories", {"owner": OWNER, "name": "tally", "files": files})
         role = {"login": MAINTAINER, "role_name": "write"}

@@ -2,7 +2,8 @@
 
 The request comes on stdin. Every start appends one fsynced line to FOLDER/paid.jsonl: that is what a model would
 have charged for. A turn is `{"writes": {path: text}, "fails": why, "holds": bool}`, one an attempt, the last one
-from then on; `{feedback}` in a text becomes the reasons that the request gives. A turn that holds waits for the
+from then on; `{feedback}` in a text becomes the reasons that the request gives, `{folder}` in a path the folder of
+artifacts. A turn that holds waits for the
 file FOLDER/go, or for SIGINT, which ends it with what it cost.
 """
 
@@ -43,8 +44,9 @@ def play(turn: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     if turn.get("fails"):
         return {"status": "agent_error", "detail": turn["fails"]}
     feedback = "; ".join(f"{each['source']}: {each['reason']}" for each in request["feedback"])
+    folder = os.path.dirname((*request["outputs"], *request["inputs"], "")[0])
     for path, text in turn.get("writes", {}).items():
-        file = Path(request["workspace"]) / path
+        file = Path(request["workspace"]) / path.replace("{folder}", folder)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text.replace("{feedback}", feedback))
     return {"status": "ok", "summary": f"Write {', '.join(turn.get('writes', {})) or 'nothing'}"}
