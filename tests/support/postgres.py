@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,17 +27,46 @@ _NOBODY = 65534
 
 
 class PostgresServer:
-    """A running server. `pid` is the postmaster's; `url(name)` connects to one of its databases."""
+    """A running server. `pid` is the postmaster's; `url(name)` connects to one of its databases.
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, password: str) -> None:
+    `again` starts a server on the same files and port."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        port: int,
+        password: str,
+        again: Callable[[int], subprocess.Popen[bytes] | None],
+    ) -> None:
         self._process = process
         self._port = port
         self._password = password
+        self._again = again
 
     @property
     def pid(self) -> int:
         """The postmaster's process id."""
         return self._process.pid
+
+    def crash(self, number: signal.Signals = signal.SIGQUIT) -> None:
+        """End it without a farewell: SIGQUIT is an immediate shutdown, SIGKILL leaves even that to its children."""
+        self._process.send_signal(number)
+        self._process.wait(timeout=_START_SECONDS)
+
+    def start_again(self) -> None:
+        """Start it after a crash, with what it had committed; tries while the crashed one's children linger."""
+        deadline = time.monotonic() + _START_SECONDS
+        while (process := self._again(self._port)) is None:
+            if time.monotonic() > deadline:
+                raise RuntimeError("PostgreSQL does not start again after its crash")
+            time.sleep(0.1)
+        self._process = process
+
+    def stop(self) -> None:
+        """A fast shutdown, which does not wait for clients."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=_START_SECONDS)
 
     def url(self, database: str) -> str:
         """The URL of `database`, which need not exist yet."""
@@ -75,11 +104,11 @@ def start_server() -> Iterator[PostgresServer]:
         password = secrets.token_urlsafe(12)
         _create_cluster(programs, root, password, user)
         process, port = _run(programs, root, user)
+        server = PostgresServer(process, port, password, lambda port: _start(programs, root, user, port))
         try:
-            yield PostgresServer(process, port, password)
+            yield server
         finally:
-            process.send_signal(signal.SIGINT)  # a fast shutdown, which does not wait for clients
-            process.wait(timeout=_START_SECONDS)
+            server.stop()
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
@@ -139,30 +168,41 @@ def _create_cluster(programs: Path, root: Path, password: str, user: int | None)
 
 def _run(programs: Path, root: Path, user: int | None) -> tuple[subprocess.Popen[bytes], int]:
     """The server's process and port, once it answers; again when somebody else was faster to the port."""
-    log = root / "log"
     for _ in range(5):
         port = _free_port()
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [
-                    programs / "postgres",
-                    *("-D", root / "data", "-p", str(port)),
-                    *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
-                    *("-c", "fsync=off", "-c", "max_connections=200"),
-                ],
-                cwd=root,
-                user=user,
-                group=user,
-                extra_groups=[] if user is not None else None,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        if _answers(process, root / "data" / "postmaster.pid"):
+        if (process := _start(programs, root, user, port)) is not None:
             return process, port
-        process.kill()
-        process.wait()
-    raise RuntimeError(f"PostgreSQL does not start: {log.read_text(errors='replace')}")
+    raise RuntimeError(f"PostgreSQL does not start: {(root / 'log').read_text(errors='replace')}")
+
+
+def _start(programs: Path, root: Path, user: int | None, port: int) -> subprocess.Popen[bytes] | None:
+    """A server on that port, once it answers; None when it ended instead."""
+    status_file = root / "data" / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        # What a killed server wrote says nothing of this one.
+        if status_file.read_text().rstrip().endswith("ready"):
+            status_file.write_text(status_file.read_text().replace("ready", "stopped"))
+    with (root / "log").open("ab") as output:
+        process = subprocess.Popen(
+            [
+                programs / "postgres",
+                *("-D", root / "data", "-p", str(port)),
+                *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
+                *("-c", "fsync=off", "-c", "max_connections=200"),
+            ],
+            cwd=root,
+            user=user,
+            group=user,
+            extra_groups=[] if user is not None else None,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    if _answers(process, status_file):
+        return process
+    process.kill()
+    process.wait()
+    return None
 
 
 def _answers(process: subprocess.Popen[bytes], status_file: Path) -> bool:
