@@ -56,8 +56,7 @@ def test_secrets_of_an_attempt_reach_no_file(attempts: Attempts, tmp_path: Path)
         for stream in (sys.stdout, sys.stderr):
             for piece in (key[:6], key[6:] + ".\\n"):
                 stream.write(piece); stream.flush(); time.sleep(0.05)
-        print('{{"event": "progress", "message": "' + key + '"}}', flush=True)
-        say(0.1)
+        print('{{"event": "progress", "message": "' + key + '", "cost_usd": 0.1}}', flush=True)
         """,
         secret_files=(str(key),),
     )
