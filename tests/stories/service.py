@@ -12,15 +12,16 @@ ROOT = Path(__file__).parents[2]
 
 
 class Service:
-    """The service in `directory`. `port` is where its webhook listens."""
+    """The service in `directory`. `port` is where its webhook listens. `command` may name a part of it."""
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, command: str = "serve") -> None:
+        self._command = command
         self.directory = directory
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
         self.deaths: list[str] = []
         self._failpoints = directory / "failpoints"
-        self._failpoints.mkdir()
+        self._failpoints.mkdir(exist_ok=True)
         self._armed: dict[str, Path] = {}
         (self._failpoints / "trace").touch()
 
@@ -33,7 +34,7 @@ class Service:
         assert self.process is None or self.process.poll() is not None, "the service is running"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot.entrypoints.cli", "serve", "--dir", str(self.directory)],
+                [sys.executable, "-m", "bot.entrypoints.cli", self._command, "--dir", str(self.directory)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

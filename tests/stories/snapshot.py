@@ -28,18 +28,25 @@ _NORMAL = (
 
 def snapshot(world: World, issue: Issue) -> Seen:
     """Everything in the world that the bot had a hand in."""
-    pull = world.find_pull_request(issue)
-    places = [issue.number] + ([pull["number"]] if pull else [])
     return {
-        "issue": _issue(world, issue),
-        "comments": [_comments(world, place) for place in places],
-        "pull request": _pull_request(world, pull["number"]) if pull else None,
+        **snapshot_of_run(world, issue),
         "main": _log(world, "main"),
         "refs": sorted(
             normal(line) for line in _git(world, "for-each-ref", "--format=%(refname) %(tree)").splitlines()
         ),
         "agent calls": sorted(world.agent_calls()),
         "paid": sorted(world.paid()),
+    }
+
+
+def snapshot_of_run(world: World, issue: Issue) -> Seen:
+    """The part of it that belongs to one issue's run."""
+    pull = world.find_pull_request(issue)
+    places = [issue.number] + ([pull["number"]] if pull else [])
+    return {
+        "issue": _issue(world, issue),
+        "comments": [_comments(world, place) for place in places],
+        "pull request": _pull_request(world, pull["number"]) if pull else None,
         "journal": [(record.kind, normal(record.cause)) for record in world.journal(issue)],
     }
 

@@ -87,10 +87,17 @@ class Agent:
 
 
 class World:
-    """Everything that a story needs. `database_url` None: SQLite in the service's own directory."""
+    """Everything that a story needs. `database_url` None: SQLite in the service's own directory. `agent` is the
+    program that plays all roles."""
 
     def __init__(
-        self, directory: Path, database_url: str | None = None, *, config: str = "", settings: str = ""
+        self,
+        directory: Path,
+        database_url: str | None = None,
+        *,
+        config: str = "",
+        settings: str = "",
+        agent: str = agent_program.__file__,
     ) -> None:
         self.directory = directory
         for folder in ("logs", "agents", "people"):
@@ -100,7 +107,7 @@ class World:
         self._agents: dict[str, Agent] = {}
         self.database = Database(database_url or f"sqlite:///{directory / 'data' / 'issuewright.db'}")
         self._populate(config)
-        self._write_settings(database_url, settings)
+        self._write_settings(database_url, settings, agent)
         self.builder = self.agent("builder")
 
     def close(self) -> None:
@@ -176,7 +183,7 @@ class World:
 
     def find_pull_request(self, issue: Issue) -> dict[str, Any] | None:
         """The newest pull request for the issue; None when there is none."""
-        found = self.sees("/pulls?state=all&sort=created&direction=desc")
+        found = self.sees("/pulls?state=all&sort=created&direction=desc&per_page=100")
         return next((p for p in found if p["head"]["ref"].startswith(f"issuewright/{issue.number}-")), None)
 
     def pull_request(self, issue: Issue) -> dict[str, Any]:
@@ -319,11 +326,11 @@ class World:
         hub.control("POST", "/repositories/acme/tally/collaborators", role)
         hub.install_app(f"http://127.0.0.1:{self.service.port}/webhook", ["acme/tally"])
 
-    def _write_settings(self, database_url: str | None, settings: str) -> None:
+    def _write_settings(self, database_url: str | None, settings: str, agent: str) -> None:
         key = self.directory / "app.pem"
         key.touch(mode=0o600)
         key.write_text(PRIVATE_PEM)
-        argv = [sys.executable, "-B", agent_program.__file__, str(self.directory / "agents")]
+        argv = [sys.executable, "-B", agent, str(self.directory / "agents")]
         lines = [
             f"github_api_url = {json.dumps(self.hub.api)}",
             f"app_id = {APP_ID}",
