@@ -8,6 +8,8 @@ from bot.domain.events import MoveMade
 from bot.domain.run import Run
 from bot.domain.trees import Workspace
 from workflows import deployment_steps as steps
+from workflows import shipping
+from workflows.claims import Claim
 from workflows.deployment_steps import Done
 from workflows.drive import record
 from workflows.services import Services, services
@@ -34,12 +36,25 @@ def deploy(run_id: str, environment: Environment, number: int) -> None:
 def _deploy(here: Services, run: Run, environment: Environment) -> DeploymentFinished:
     """Stop at the first thing that fails; say in words what was done and what was not."""
     claim = here.claims.take(f"deploy:{run.id}")
-    workspace = step("prepare", Workspace, steps.prepare, here, run)
+    announced = step("announce", int, steps.announce, here, run, claim)
+    done = _bring(here, run, steps.started(run).commit, claim, "")
+    back: list[Done] = []
+    if environment == "production" and not done[-1].ok:
+        last_good = step("last good", str | None, steps.last_good, here, run)
+        back = _bring(here, run, last_good, claim, "-back") if last_good else []
+    finished = steps.finished(run, environment, done, back)
+    step("report", type(None), steps.report, here, run, announced, finished, claim)
+    return finished
+
+
+def _bring(here: Services, run: Run, commit: str, claim: Claim, suffix: str) -> list[Done]:
+    """Bring a commit to the deployment's environment, and see that it works there."""
+    workspace = step("prepare", Workspace, steps.prepare, here, run, commit, suffix)
     done: list[Done] = [step("build", Done, steps.build, here, run, workspace)]
     if done[-1].ok:
         done.append(step("smoke", Done, steps.smoke, here, run, workspace))
     if done[-1].ok:
-        done.append(step("ship", Done, steps.ship, here, run, workspace, claim))
+        done.append(step("ship", Done, shipping.ship, here, run, workspace, claim))
     if done[-1].ok:
-        done.append(step("verify", Done, steps.verify, here, run, workspace))
-    return steps.finished(run, environment, done)
+        done.append(step("verify", Done, shipping.verify, here, run, workspace))
+    return done

@@ -23,8 +23,9 @@ from bot.domain.errors import NotFound, Rejected, UserError
 from bot.domain.events import MoveMade
 from bot.domain.facts import Facts
 from bot.domain.forge import Comment, Merged, MergeRefused, PullRequest
+from bot.domain.gates import Subject
 from bot.domain.refs import IssueRef
-from bot.domain.rendering import commit_texts, gate_view, tidying_message
+from bot.domain.rendering import GateView, commit_texts, gate_view, tidying_message
 from bot.domain.run import Run
 from bot.domain.trees import HeadMoved as Moved
 from workflows import attempt_steps, publisher
@@ -138,7 +139,7 @@ class _Mover:
         asked = [run.started.started_by.login]
         ask = self._saying_nothing(lambda: self._request_review(number, asked))
         self._once(f"{prefix}:request", "review-request", ask)
-        shown = self._comment(prefix, "gate-comment", "comments/gate.md.j2", view=gate_view(run, move.subject))
+        shown = self._comment(prefix, "gate-comment", "comments/gate.md.j2", view=self._gate_view(move.subject))
         entry = GateOpened(gate=move.gate, round=move.round, comment_id=shown.id, shown_at=shown.created_at)
         return MoveMade(entry=entry, cause=f"{prefix}:opened")
 
@@ -146,7 +147,7 @@ class _Mover:
         gate = self._run.gate
         prefix = f"gate:{move.gate}:{move.round}:reminder"
         if gate is not None:
-            self._comment(prefix, "reminder", "comments/reminder.md.j2", view=gate_view(self._run, gate.subject))
+            self._comment(prefix, "reminder", "comments/reminder.md.j2", view=self._gate_view(gate.subject))
         return MoveMade(entry=Reminded(gate=move.gate, round=move.round), cause=prefix)
 
     def _tidy(self, move: m.TidyArtifacts) -> MoveMade:
@@ -181,6 +182,9 @@ class _Mover:
             artifacts_digest=digests.artifacts_digest or "",
         )
         return MoveMade(entry=entry, cause=f"tidied:{sha}")
+
+    def _gate_view(self, subject: Subject) -> GateView:
+        return gate_view(self._run, subject, publisher.links(self._here, self._run))
 
     def _dismiss_review(self, move: m.DismissReview) -> MoveMade:
         """An approval of the plan is no approval of the code: it must not satisfy branch protection."""
@@ -240,6 +244,11 @@ class _Mover:
             self._once("delete-branch", "delete-branch", delete)
         elif run.pull_number is not None:
             number = run.pull_number
+            pull = patiently(lambda: self._repository.pull_request(number))
+            if pull.merged and pull.merge_commit_sha:
+                # Somebody merged it meanwhile: that cannot be taken back.
+                entry = PullRequestMerged(sha=pull.merge_commit_sha)
+                return MoveMade(entry=entry, cause=f"merge:{pull.merge_commit_sha}")
             close = self._saying_nothing(lambda: self._repository.edit_pull_request(number, state="closed"))
             self._once("close-pull-request", "close-pull-request", close)
         return MoveMade(entry=RunFinished(outcome=move.outcome), cause="finished")

@@ -4,6 +4,8 @@ from bot.domain.refs import IssueRef
 from workflows.services import Services
 
 _LIMIT = 65_536
+ROOM = _LIMIT - 500
+"""Characters that a comment's text may have beside its marker."""
 _CUT = "\n\n… (cut: the whole text is on the branch)"
 
 

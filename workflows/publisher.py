@@ -11,14 +11,13 @@ from bot.domain.commands import COMMANDS
 from bot.domain.commands.help import help_table
 from bot.domain.errors import NotFound, Rejected
 from bot.domain.refs import IssueRef
-from bot.domain.rendering import STATE_LABELS, check_run, stage_view, state_label, step_views
+from bot.domain.rendering import STATE_LABELS, Links, check_run, stage_view, state_label, status_view
 from bot.domain.run import Run
-from bot.domain.standing import standing
 from workflows.claims import Claim
 from workflows.clock import now, stamp
 from workflows.failpoints import reach
 from workflows.journal import publishing_begins
-from workflows.markers import find_comment, marked
+from workflows.markers import ROOM, find_comment, marked
 from workflows.patience import patiently
 from workflows.schema.tables import surfaces
 from workflows.services import Services, services
@@ -57,6 +56,11 @@ def publish_check_run(here: Services, run: Run, claim: Claim) -> None:
     _Surfaces(here, run, claim).check_run()
 
 
+def links(here: Services, run: Run) -> Links:
+    """Addresses in the run's repository."""
+    return Links(web=here.web_url, repo=run.started.issue.repo)
+
+
 def _show(here: Services, run_id: str, claim: Claim) -> None:
     run = here.journal.run(run_id)
     if run is None:
@@ -74,6 +78,7 @@ class _Surfaces:
         self._run = run
         self._claim = claim
         self._repository = here.github.repository(run.started.issue.repo)
+        self._links = links(here, run)
 
     def status(self) -> None:
         """The one status comment, on the issue."""
@@ -86,21 +91,22 @@ class _Surfaces:
             return
         for stage, state in run.stages.items():
             if any(attempt.finished for attempt in state.attempts):
-                text = self._here.templates.render("comments/stage.md.j2", run=run, view=stage_view(run, stage))
-                self._comment(f"stage:{stage}", run.pull_number, text)
+                self._comment(f"stage:{stage}", run.pull_number, self._stage_text(stage))
+
+    def _stage_text(self, stage: str) -> str:
+        """As many attempts in full as GitHub has room for."""
+        text = ""
+        for whole in (100, 3, 1, 0):
+            view = stage_view(self._run, stage, self._links, whole=whole)
+            text = self._here.templates.render("comments/stage.md.j2", run=self._run, view=view)
+            if len(text) <= ROOM:
+                break
+        return text
 
     def _status_text(self) -> str:
-        run = self._run
-        last = [state.attempts[-1].finished for state in run.stages.values() if state.attempts and not state.done]
-        evidence = [f"{v.check}: {v.summary}" for f in last if f for v in f.verdicts if v.refuses]
-        return self._here.templates.render(
-            "comments/status.md.j2",
-            run=run,
-            standing=standing(run),
-            steps=step_views(run),
-            evidence=evidence,
-            commands=help_table(COMMANDS[:_COMMANDS_SHOWN]),
-        )
+        run, view = self._run, status_view(self._run, self._links)
+        commands = help_table(COMMANDS[:_COMMANDS_SHOWN])
+        return self._here.templates.render("comments/status.md.j2", run=run, view=view, commands=commands)
 
     def _comment(self, surface: str, number: int, text: str) -> None:
         """One comment a surface, edited in place; written anew when somebody has deleted it."""
@@ -171,19 +177,20 @@ class _Surfaces:
         return str(found[0]) if found else None
 
     def label(self) -> None:
-        """Exactly one state label on the issue; adding and removing may be repeated."""
+        """One state label on the issue, or none; adding and removing may be repeated."""
         number = self._run.started.issue.number
         wanted = state_label(self._run)
         before = self._shown("label")
-        if before == _digest(wanted):
+        if before == _digest(wanted or "") or (before is None and wanted is None):
             return
         self._claim.check()
-        patiently(lambda: self._repository.add_labels(number, [wanted]))
+        if wanted is not None:
+            patiently(lambda: self._repository.add_labels(number, [wanted]))
         reach("surface.label.changed")
         others = [label for label in STATE_LABELS.values() if label != wanted and before == _digest(label)]
         for label in others:
             patiently(lambda label=label: self._repository.remove_label(number, label))  # type: ignore[misc]
-        self._now_shows("label", wanted)
+        self._now_shows("label", wanted or "")
 
     def _once(self, key: str, kind: str, act: Callable[[], str], find: Callable[[], str | None]) -> str:
         return self._here.effects.once(key, kind, act, find=find, claim=self._claim, run_id=self._run.id)

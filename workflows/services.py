@@ -35,6 +35,7 @@ class Services:
     claims: Claims
     waker: Waker
     github: GitHub
+    web_url: str
     workspaces: Workspaces
     supervisors: Supervisors
     operations: Supervisors

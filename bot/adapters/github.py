@@ -14,8 +14,10 @@ from github import GithubException
 from github.GithubObject import NotSet
 from github.Repository import Repository as GithubRepository
 
+from bot.adapters import github_deployments as deployments
 from bot.adapters import github_snapshots as snapshots
 from bot.adapters.github_auth import AppCredentials, Clients
+from bot.adapters.github_deployments import DeploymentState, WorkflowRun
 from bot.adapters.github_errors import MissingIsFine, answer_text, forge_errors
 from bot.adapters.github_requests import (
     check_run_fields,
@@ -353,6 +355,42 @@ class Repository:
                 return MergeRefused(head_moved=error.status == 409, reason=answer_text(error))
             raise
         return Merged(sha=done.sha)
+
+    # -- deployments ----------------------------------------------------------------------------------------
+
+    @forge_errors
+    def create_deployment(self, *, sha: str, environment: str, description: str, key: str, production: bool) -> int:
+        """GitHub's record that a commit goes to an environment; its id. 1 request."""
+        return deployments.create(
+            self._api, sha=sha, environment=environment, description=description, key=key, production=production
+        )
+
+    @forge_errors
+    def find_deployment(self, *, sha: str, environment: str, key: str) -> int | None:
+        """The record that was made with that key. 1 request."""
+        return deployments.find(self._api, sha=sha, environment=environment, key=key)
+
+    @forge_errors
+    def set_deployment_status(
+        self, deployment_id: int, state: DeploymentState, description: str, url: str | None = None
+    ) -> None:
+        """1 request."""
+        deployments.set_status(self._api, deployment_id, state, description, url)
+
+    @forge_errors
+    def dispatch_workflow(self, workflow: str, ref: str, inputs: Mapping[str, str]) -> int:
+        """Start a GitHub Actions workflow; its run's id. 1 request."""
+        return deployments.dispatch(self._api, workflow, ref, inputs)
+
+    @forge_errors
+    def find_dispatched_workflow(self, workflow: str, key: str, since: datetime) -> int | None:
+        """The run of a workflow that was dispatched with that key. 1 request."""
+        return deployments.find_dispatched(self._api, workflow, key, since)
+
+    @forge_errors
+    def workflow_run(self, run_id: int) -> WorkflowRun:
+        """How a workflow's run stands. 1 request."""
+        return deployments.workflow_run(self._api, run_id)
 
     # -- check runs -----------------------------------------------------------------------------------------
 

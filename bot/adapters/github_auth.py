@@ -16,8 +16,10 @@ from bot.domain.refs import RepoRef
 
 # The least that the pipeline needs; an App that holds more hands no more than this to a token.
 TOKEN_PERMISSIONS = {
+    "actions": "write",
     "checks": "write",
     "contents": "write",
+    "deployments": "write",
     "issues": "write",
     "metadata": "read",
     "pull_requests": "write",

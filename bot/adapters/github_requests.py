@@ -16,7 +16,7 @@ from github.Repository import Repository
 from requests.utils import parse_header_links
 
 from bot.domain.errors import Rejected
-from bot.domain.forge import CheckRunReport
+from bot.domain.forge import Annotation, CheckRunReport
 
 LONGEST_BODY = 65_536
 LONGEST_SUMMARY = 65_535
@@ -94,7 +94,22 @@ def check_run_fields(report: CheckRunReport) -> dict[str, Any]:
         "external_id": report.external_id,
         "status": report.status,
         "conclusion": report.conclusion or NotSet,
-        "output": {"title": report.title, "summary": fitting(report.summary, LONGEST_SUMMARY)},
+        "output": {
+            "title": report.title,
+            "summary": fitting(report.summary, LONGEST_SUMMARY),
+            **({"annotations": [_annotation(each) for each in report.annotations]} if report.annotations else {}),
+        },
+    }
+
+
+def _annotation(annotation: Annotation) -> dict[str, Any]:
+    return {
+        "path": annotation.path,
+        "start_line": annotation.line,
+        "end_line": annotation.line,
+        "annotation_level": annotation.level,
+        "title": annotation.title,
+        "message": annotation.message,
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 import responses
 
 from bot.adapters.github import CommentTarget, IssueTarget, Repository
+from bot.adapters.github_deployments import WorkflowRun
 from bot.adapters.github_snapshots import GHOST
 from bot.domain.agents import Finding
 from bot.domain.forge import (
@@ -237,6 +238,69 @@ ACTS = [
         [payloads.pull(), payloads.pull(5, updated_at="2026-11-20T11:59:59Z")],
         query=(("direction", "desc"), PAGE, ("sort", "updated"), ("state", "all")),
         returns=[PULL],
+    ),
+    Act(
+        "create deployment",
+        lambda r: r.create_deployment(
+            sha=SHA, environment="preview", description="Release 1", key="run:deploy:1", production=False
+        ),
+        "POST /deployments",
+        {"id": 81},
+        sent={
+            "ref": SHA,
+            "task": "deploy",
+            "auto_merge": False,
+            "required_contexts": [],
+            "payload": {"issuewright": "run:deploy:1"},
+            "environment": "preview",
+            "description": "Release 1",
+            "transient_environment": True,
+            "production_environment": False,
+        },
+        returns=81,
+    ),
+    Act(
+        "find deployment",
+        lambda r: r.find_deployment(sha=SHA, environment="preview", key="k"),
+        "GET /deployments",
+        [
+            {"id": 83, "payload": {"issuewright": "k"}},
+            {"id": 82, "payload": {"issuewright": "k"}},
+            {"id": 1, "payload": ""},
+        ],
+        query=(("environment", "preview"), PAGE, ("sha", SHA)),
+        returns=82,
+    ),
+    Act(
+        "deployment status",
+        lambda r: r.set_deployment_status(81, "success", "deployed", "https://preview.example"),
+        "POST /deployments/81/statuses",
+        {"id": 1},
+        sent={"state": "success", "description": "deployed", "environment_url": "https://preview.example"},
+        returns=None,
+    ),
+    Act(
+        "dispatch workflow",
+        lambda r: r.dispatch_workflow("deploy.yml", "main", {"commit": SHA}),
+        "POST /actions/workflows/deploy.yml/dispatches",
+        {"workflow_run_id": 91, "run_url": "u", "html_url": "h"},
+        sent={"ref": "main", "inputs": {"commit": SHA}, "return_run_details": True},
+        returns=91,
+    ),
+    Act(
+        "find dispatched workflow",
+        lambda r: r.find_dispatched_workflow("deploy.yml", "key", NOON),
+        "GET /actions/workflows/deploy.yml/runs",
+        {"workflow_runs": [{"id": 92, "display_title": "Deploy key"}, {"id": 91, "display_title": "Deploy other"}]},
+        query=(("created", ">=2026-11-20T12:00:00Z"), ("event", "workflow_dispatch"), PAGE),
+        returns=92,
+    ),
+    Act(
+        "a workflow's run",
+        lambda r: r.workflow_run(91),
+        "GET /actions/runs/91",
+        {"id": 91, "status": "completed", "conclusion": "failure", "html_url": "h"},
+        returns=WorkflowRun(id=91, url="h", succeeded=False),
     ),
     Act(
         "line comments of a review",

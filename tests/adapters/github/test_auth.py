@@ -62,8 +62,10 @@ def test_a_token_names_the_permissions_that_it_needs(
     (call,) = hub.calls
     assert sent(call) == {
         "permissions": {
+            "actions": "write",
             "checks": "write",
             "contents": "write",
+            "deployments": "write",
             "issues": "write",
             "metadata": "read",
             "pull_requests": "write",
