@@ -10,6 +10,7 @@ import jinja2
 import bot
 from bot.domain.errors import UserError
 from bot.domain.pipeline import Pipeline
+from bot.domain.rendering import markdown
 from bot.domain.rendering.prompts import PromptView, finding_line
 from bot.domain.roles import Role, misfit, read_role
 from bot.domain.yaml_files import load_model
@@ -38,8 +39,16 @@ class Templates:
             autoescape=False,  # noqa: S701  (Markdown, not HTML; hostile text goes through `inert`)
             keep_trailing_newline=True,
         )
-        self._environment.filters |= {"inert": inert, "code": code, "money": money, "short": short}
-        self._environment.filters |= {"finding_line": finding_line, "in_code": in_code}
+        self._environment.filters |= {
+            "code": markdown.code,
+            "duration": markdown.duration,
+            "finding_line": finding_line,
+            "in_code": markdown.in_code,
+            "inert": markdown.inert,
+            "money": markdown.money,
+            "prose": markdown.prose,
+            "short": markdown.short,
+        }
 
     def render(self, name: str, **values: Any) -> str:
         """The template's text with these values."""
@@ -95,44 +104,3 @@ class _Loader(jinja2.FileSystemLoader):
         if folder == _ROLES and name.endswith(_SUFFIX):
             source = read_role(source, template).prompt
         return source, filename, is_current
-
-
-def inert(text: str) -> str:
-    """Somebody's words inside our comment: they notify nobody, hide nothing, link nowhere by themselves."""
-    for character, shown in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "&#64;"), ("`", "&#96;")):
-        text = text.replace(character, shown)
-    for character in "*_[]|#~!":
-        text = text.replace(character, f"\\{character}")
-    return " ".join(text.split())
-
-
-def code(text: str) -> str:
-    """Somebody's words as a code block that they cannot end."""
-    longest = max((len(run) for run in _backticks(text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text.strip()}\n{fence}"
-
-
-def in_code(text: str) -> str:
-    """A name of ours as inline code."""
-    return f"`{text}`"
-
-
-def money(usd: float) -> str:
-    """US dollars, `$0.42`."""
-    return f"${usd:.2f}"
-
-
-def short(sha: str) -> str:
-    """A commit's name as people write it."""
-    return sha[:10]
-
-
-def _backticks(text: str) -> list[str]:
-    runs: list[str] = [""]
-    for character in text:
-        if character == "`":
-            runs[-1] += character
-        elif runs[-1]:
-            runs.append("")
-    return runs

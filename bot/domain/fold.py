@@ -48,7 +48,8 @@ def _gate_opening(run: Run, entry: e.GateOpening, at: datetime) -> Run:
     if entry.gate not in {gate.name for gate in run.plan.gates}:
         return run
     gate = GateState(entry.gate, entry.round, entry.subject, opening_at=at)
-    return replace(run, gate=gate, rounds={**run.rounds, entry.gate: entry.round})
+    seen = {**run.seen, entry.gate: (*run.seen.get(entry.gate, ()), entry.subject.head)}
+    return replace(run, gate=gate, rounds={**run.rounds, entry.gate: entry.round}, seen=seen)
 
 
 def _gate_opened(run: Run, entry: e.GateOpened, at: datetime) -> Run:

@@ -85,6 +85,16 @@ class PullRequest(Value):
     author: Actor
 
 
+class Annotation(Value):
+    """A remark at a line (from 1) of a head commit's file."""
+
+    path: str
+    line: int
+    level: Literal["notice", "warning", "failure"]
+    title: str
+    message: str
+
+
 class CheckRunReport(Value):
     """What our one check run says about a head commit."""
 
@@ -95,6 +105,7 @@ class CheckRunReport(Value):
     conclusion: CheckConclusion | None = None
     title: str
     summary: str
+    annotations: tuple[Annotation, ...] = ()
 
 
 class Merged(Value):

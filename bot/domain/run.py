@@ -114,6 +114,7 @@ class Run:
     stop_requested: bool = False
     gate: GateState | None = None
     rounds: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, tuple[str, ...]] = field(default_factory=dict)
     passed: dict[str, Passed] = field(default_factory=dict)
     merging: Subject | None = None
     blocked: str | None = None

@@ -80,8 +80,12 @@ class Settings(BaseModel):
 
     def remote_url(self, repo: RepoRef) -> str:
         """Where git finds a repository: without any credentials in it."""
-        base = self.git_url or self.github_api_url.removesuffix("/api/v3").replace("//api.", "//")
-        return f"{base}/{repo}.git"
+        return f"{self.git_url or self.web_url}/{repo}.git"
+
+    @property
+    def web_url(self) -> str:
+        """Where people read the forge: `https://github.com`, or the server whose API this is."""
+        return self.github_api_url.removesuffix("/api/v3").replace("//api.", "//")
 
 
 def load(directory: Path) -> Settings:

@@ -75,6 +75,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         claims=Claims(database, f"{socket.gethostname()}:{os.getpid()}"),
         waker=waker,
         github=github,
+        web_url=settings.web_url,
         workspaces=Workspaces(
             settings.data_dir,
             remote_url=settings.remote_url,

@@ -2,17 +2,21 @@
 
 from bot.domain.rendering.check_run import CHECK_RUN_NAME, check_run
 from bot.domain.rendering.commits import commit_texts, handoff_message, tidying_message
+from bot.domain.rendering.gates import GateView, gate_view
 from bot.domain.rendering.labels import STATE_LABELS, state_label
+from bot.domain.rendering.links import Links
 from bot.domain.rendering.prompts import PromptView, prompt_view
-from bot.domain.rendering.views import GateView, StageView, StepView, gate_view, stage_view, step_views
+from bot.domain.rendering.stages import StageView, stage_view
+from bot.domain.rendering.views import StatusView, status_view
 
 __all__ = [
     "CHECK_RUN_NAME",
     "STATE_LABELS",
     "GateView",
+    "Links",
     "PromptView",
     "StageView",
-    "StepView",
+    "StatusView",
     "check_run",
     "commit_texts",
     "gate_view",
@@ -20,6 +24,6 @@ __all__ = [
     "prompt_view",
     "stage_view",
     "state_label",
-    "step_views",
+    "status_view",
     "tidying_message",
 ]

@@ -1,10 +1,9 @@
-"""The label that shows a run's state in a list of issues."""
+"""The labels that show in a list of issues which runs wait for people, and how the others ended."""
 
 from bot.domain.run import Run
 from bot.domain.standing import Status, status
 
 STATE_LABELS: dict[Status, str] = {
-    "working": "issuewright: working",
     "waiting": "issuewright: waiting for you",
     "parked": "issuewright: needs help",
     "merged": "issuewright: merged",
@@ -12,6 +11,6 @@ STATE_LABELS: dict[Status, str] = {
 }
 
 
-def state_label(run: Run) -> str:
-    """The one state label that the issue should carry."""
-    return STATE_LABELS[status(run)]
+def state_label(run: Run) -> str | None:
+    """The one state label that the issue should carry; None while the run works and needs nobody."""
+    return STATE_LABELS.get(status(run))
