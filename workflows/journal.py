@@ -36,8 +36,8 @@ from workflows.wake import Waker
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
 
-_SHOWN_SOON = (RunStarted, GateOpened, MergeWasRefused, RunParked, RunFinished)
-"""What people wait for; everything else is shown with the next burst."""
+_SHOWN_SOON = (RunStarted, MergeWasRefused, RunParked, RunFinished)
+"""What people wait for; everything else is shown with the next burst. A gate that opens has its own comment."""
 
 
 class StaleFacts(Exception):

@@ -17,7 +17,7 @@ RUNS = "runs"
 AGENTS = "agents"
 DEPLOYMENTS = "deployments"
 SOON_SECONDS = 0.2
-ROUTINE_SECONDS = 8.0
+ROUTINE_SECONDS = 12.0
 """A burst of entries within this time costs one edit of the comments, not one each. What people wait for is shown
 soon; that a stage has ended and the next has begun may take a little."""
 

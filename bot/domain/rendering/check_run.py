@@ -13,14 +13,17 @@ _LEVELS = {"error": "failure", "warning": "warning", "note": "notice"}
 
 
 def check_run(run: Run, key: str) -> CheckRunReport | None:
-    """What our check run says about the branch's head; None before there is one. `key` is its external id.
+    """What our check run says about the branch's head; None while nobody is to look at that. `key` is its external id.
 
-    It says nothing that changes while it waits: where the run stands is told by the status comment, and every change
-    of words here would cost a request.
+    A required check that is missing blocks the merge as one that is pending does, so that heads which agents pass to
+    each other need none. It says nothing that changes while it waits: where the run stands is told by the status
+    comment, and every change of words here would cost a request.
     """
     if run.head is None or run.pull_number is None:
         return None
-    conclusion = _conclusion(run)
+    conclusion, annotations = _conclusion(run), _annotations(run)
+    if not (conclusion or annotations or run.gate or run.parked):
+        return None
     title, summary = _texts(run, conclusion)
     return CheckRunReport(
         name=CHECK_RUN_NAME,
@@ -30,7 +33,7 @@ def check_run(run: Run, key: str) -> CheckRunReport | None:
         conclusion=conclusion,
         title=title,
         summary=summary,
-        annotations=_annotations(run),
+        annotations=annotations,
     )
 
 
