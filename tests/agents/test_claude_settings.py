@@ -116,6 +116,12 @@ def test_rules_follow_from_the_role_or_are_the_operators(good: Settings) -> None
     assert [a for a in own if a.startswith("--allowedTools=")] == ["--allowedTools=Read", "--allowedTools=Bash(git *)"]
 
 
+def test_nothing_of_the_repository_is_loaded(good: Settings) -> None:
+    assert after(argv(good), "--setting-sources") == ""
+    assert {"--strict-mcp-config", "--disable-slash-commands"} <= {*argv(good)}
+    assert after(argv(good), "--permission-mode") == "dontAsk"
+
+
 def test_no_argument_holds_the_key(good: Settings) -> None:
     launch = agent("claude").launch(request(good), Path("/attempt"))
     assert KEY not in launch.model_dump_json()

@@ -67,6 +67,13 @@ def test_secrets_of_an_attempt_reach_no_file(attempts: Attempts, tmp_path: Path)
     assert b"[redacted]" in texts["progress.json"]
 
 
+def test_what_looked_like_a_secret_to_the_very_end_is_kept(attempts: Attempts, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("a-key-nobody-may-see\n")
+    attempts.run("import sys; sys.stdout.write('It was a-key-nobody'); sys.stdout.flush()", secret_files=(str(key),))
+    assert (attempts.directory() / "stdout").read_bytes() == b"It was a-key-nobody"
+
+
 USAGE = {"input_tokens": 10, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 2, "output_tokens": 1}
 
 
