@@ -15,16 +15,20 @@ if TYPE_CHECKING:
     from detect_secrets.plugins.base import BasePlugin, RegexBasedDetector
     from detect_secrets.plugins.high_entropy_strings import HighEntropyStringsPlugin
 
-MAX_CHARACTERS = 8 * 1024 * 1024
+MAX_CHARACTERS = 4 * 1024 * 1024
+MAX_LINES = 50_000
 _PIECE = 1000
 _OVERLAP = 200
 _NOT_SEARCHED = re.compile(r"\.(?:lock|sum|map|svg|css)\Z|(?:\A|/)(?:package-lock|npm-shrinkwrap|pnpm-lock)\.\w+\Z")
 _EXAMPLE = re.compile(
-    r"EXAMPLE|\A(?:change|replace|insert|enter|your|my|some|example|sample|dummy|fake|test|placeholder|redacted)"
+    r"EXAMPLE|\A(?:change|replace|insert|enter|your|dummy|fake|placeholder|redacted|(?:my|some|sample|test)[-_ ])"
     r"|\A(?:foo|bar|baz|none|null|true|false|undefined|passw(?:or)?d|secret|hunter)\d*\Z|\A(.)\1*\Z|\A[\s.*x-]+\Z",
     re.IGNORECASE,
 )
+_EXAMPLE_TOKEN = re.compile(r"EXAMPLE|(\w)\1{11}", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Za-z_.\-/: ]*\Z")
+_KEY = re.compile(r"[A-Za-z0-9+/=]{24}")
+_SETTINGS_FILE = re.compile(r"(?:\A|/)\.env(?:\.[\w.-]+)?\Z|\.(?:env|envrc|cnf|netrc)\Z")
 _MORE_TOKENS = (
     ("Anthropic API Key", re.compile(r"\bsk-ant-[A-Za-z0-9_-]{20,}")),
     ("GitHub Token", re.compile(r"\bgithub_pat_[A-Za-z0-9_]{22,}")),
@@ -41,23 +45,32 @@ class _Detectors(NamedTuple):
 
 
 def scan(texts: Iterable[TextFile], unread: Iterable[str] = ()) -> Scan:
-    """What looks like a secret in the added lines, at most once a line; beyond 8 MiB of text files are told as
-    unread."""
+    """What looks like a secret in the added lines, at most once a line. What comes after 4 MiB or 50,000 lines is
+    told as unread, with what already was."""
     found: list[PossibleSecret] = []
     left_out = list(unread)
-    searched = 0
+    lines = characters = 0
     for text in texts:
         if _NOT_SEARCHED.search(real_name(text.path)):
             continue
-        searched += sum(len(line) for _, line in text.added_lines)
-        if searched > MAX_CHARACTERS:
+        lines += len(text.added)
+        characters += sum(len(line) for _, line in text.added_lines)
+        if characters > MAX_CHARACTERS or lines > MAX_LINES:
             left_out.append(text.path)
             continue
         for number, line in text.added_lines:
             worst = max(_in_line(real_name(text.path), line), key=_weight, default=None)
+            if worst is not None and worst.kind == "Private Key" and not _has_key(text, number):
+                worst = worst._replace(sure=False, weak=True)
             if worst is not None:
                 found.append(worst._replace(path=text.path, line=number))
     return Scan(tuple(found), tuple(left_out))
+
+
+def _has_key(text: TextFile, number: int) -> bool:
+    """Whether a key follows its heading, on the same line or soon after: code that reads keys has the heading alone."""
+    after = text.lines[number - 1][:_PIECE].rpartition("KEY-----")[2]
+    return any(_KEY.search(line[:_PIECE]) for line in (after, *text.lines[number : number + 4]))
 
 
 def _weight(possible: PossibleSecret) -> tuple[bool, bool]:
@@ -77,14 +90,18 @@ def _in_line(path: str, line: str) -> Iterator[PossibleSecret]:
 def _in_piece(path: str, line: str) -> Iterator[PossibleSecret]:
     detectors = _detectors()
     for kind, form in _MORE_TOKENS:
-        if form.search(line):
+        if (found := form.search(line)) and not _EXAMPLE_TOKEN.search(found[0]):
             yield PossibleSecret("", 0, kind, sure=True)
     for detector in detectors.tokens:
-        if any(not _EXAMPLE.search(secret) for secret in detector.analyze_string(line)):
+        # Not by `analyze_string`, which tells of some tokens their first letters only.
+        forms = (found[0] for form in detector.denylist for found in form.finditer(line))
+        if any(not _EXAMPLE_TOKEN.search(token) for token in forms):
             yield PossibleSecret("", 0, detector.secret_type, sure=True)
     for suspicion in detectors.suspicions:
         if any(_may_be(secret, line, suspicion) for secret in suspicion.analyze_string(line)):
-            yield PossibleSecret("", 0, suspicion.secret_type, sure=False)
+            # Its form is common in other words, `APACHELICENSE` among them.
+            weak = suspicion.secret_type.startswith("Artifactory")
+            yield PossibleSecret("", 0, suspicion.secret_type, sure=False, weak=weak)
     for secret in _keywords(path, line):
         words = _WORDS.match(secret) is not None
         yield PossibleSecret("", 0, "a value assigned to a secret's name", sure=False, weak=words)
@@ -97,13 +114,16 @@ def _in_piece(path: str, line: str) -> Iterator[PossibleSecret]:
 def _keywords(path: str, line: str) -> Iterator[str]:
     """Values assigned to a name such as `password`, but for words that people read."""
     from detect_secrets.plugins.keyword import (
+        CONFIG_DENYLIST_REGEX_TO_GROUP,
         QUOTES_REQUIRED_DENYLIST_REGEX_TO_GROUP,
         REGEX_BY_FILETYPE,
         KeywordDetector,
     )
     from detect_secrets.util.filetype import determine_file_type
 
-    forms = REGEX_BY_FILETYPE.get(determine_file_type(path), QUOTES_REQUIRED_DENYLIST_REGEX_TO_GROUP)
+    forms = CONFIG_DENYLIST_REGEX_TO_GROUP
+    if not _SETTINGS_FILE.search(path):
+        forms = REGEX_BY_FILETYPE.get(determine_file_type(path), QUOTES_REQUIRED_DENYLIST_REGEX_TO_GROUP)
     detector = KeywordDetector()
     for secret in detector.analyze_string(line, denylist_regex_to_group=forms):
         if len(secret) >= 6 and not re.search(r"\s", secret) and _may_be(secret, line, detector):

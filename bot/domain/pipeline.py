@@ -28,8 +28,9 @@ Name = Annotated[str, AfterValidator(_is_name)]
 def _is_check(text: str) -> str:
     if text not in names():
         nearest = difflib.get_close_matches(text, names(), n=1, cutoff=0.5)
-        fix = f"did you mean `{nearest[0]}`?" if nearest else f"use {', '.join(f'`{name}`' for name in names())}"
-        raise ValueError(f"is no check: {quoted(text)} does not exist: {fix}")
+        known = ", ".join(f"`{name}`" for name in names())
+        fix = f"did you mean `{nearest[0]}`?" if nearest else f"use one of {known}"
+        raise ValueError(f"cannot be {quoted(text)}, which is no check: {fix}")
     return text
 
 

@@ -29,7 +29,7 @@ def judge(ran: Ran, settings: BuildConfig) -> Verdict:
 CHECK = CommandCheck(
     name=NAME,
     looks_at="The exit code of the repository's build or compile command, run on exactly the files that would be "
-    "committed. Without a command there is no verdict.",
+    "committed.",
     mend="Run the same command, and mend the first error that it prints.",
     settings=BuildConfig,
     judge=judge,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from bot.domain.checks.source_lines import SourceLine
@@ -37,7 +38,7 @@ def python_stubs(lines: Sequence[str], source: Sequence[SourceLine], *, tests: b
         found = _DEF.match(statement.code)
         if found is None:
             continue
-        body = list(_body(statements, number))
+        body = list(islice(_body(statements, number), 2))
         if len(body) != 1 or not (body[0].code == "..." or _RAISE.match(body[0].code)):
             continue
         only = body[0]
@@ -80,7 +81,8 @@ def _body(statements: Sequence[_Statement], number: int) -> Iterator[_Statement]
     if inline:
         yield _Statement(head.line, head.indent + 1, inline)
         return
-    for statement in statements[number + 1 :]:
+    for at in range(number + 1, len(statements)):
+        statement = statements[at]
         if statement.indent <= head.indent:
             return
         if not _STRING.match(statement.code):
@@ -103,7 +105,8 @@ def _is_for_subclasses(statements: Sequence[_Statement], number: int, *, named: 
     """Whether a function is meant to be empty: by its decorators, or by the class that it is in."""
     indent = statements[number].indent
     decorating = True
-    for statement in reversed(statements[:number]):
+    for at in range(number - 1, -1, -1):
+        statement = statements[at]
         if decorating and statement.indent == indent and statement.code.startswith("@"):
             if _MEANT_TO_BE_EMPTY.search(statement.code):
                 return True

@@ -20,17 +20,19 @@ class SourceLine(NamedTuple):
 
 class Syntax(NamedTuple):
     """How a language writes comments to the line's end, comments with an end, and strings (opening, whether it may go
-    on over lines). `spaced`: what opens a comment must follow a blank or begin the line."""
+    on over lines). `spaced`: what opens a comment must follow a blank or begin the line. `passed_over` is what looks
+    like a string's beginning and is none."""
 
     line: tuple[str, ...] = ()
     block: tuple[tuple[str, str], ...] = ()
     strings: tuple[tuple[str, bool], ...] = (('"', False), ("'", False))
     spaced: bool = False
+    passed_over: tuple[str, ...] = ()
 
 
 _C_BLOCK = (("/*", "*/"),)
 _C = Syntax(line=("//",), block=_C_BLOCK)
-_NO_CHARACTERS = Syntax(line=("//",), block=_C_BLOCK, strings=(('"', True),))
+_NO_CHARACTERS = Syntax(line=("//",), block=_C_BLOCK, strings=(('"', True),), passed_over=("'\"'", "'\\\"'"))
 _SCRIPT = Syntax(line=("//",), block=_C_BLOCK, strings=(('"', False), ("'", False), ("`", True)))
 _TRIPLE = Syntax(line=("//",), block=_C_BLOCK, strings=(('"""', True), ('"', False), ("'", False)))
 _PYTHON = Syntax(line=("#",), strings=(('"""', True), ("'''", True), ('"', False), ("'", False)))
@@ -87,6 +89,9 @@ def source_lines(lines: Sequence[str], syntax: Syntax) -> Iterator[SourceLine]:
             if found is None:
                 break
             mark = found[1]
+            if mark in syntax.passed_over:
+                at = found.end()
+                continue
             if mark in syntax.line:
                 said.append(line[found.end() :])
                 code[found.start(1) :] = " " * (len(line) - found.start(1))
@@ -109,7 +114,7 @@ def _tables(syntax: Syntax) -> _Tables:
     comments = frozenset(mark for mark, _ in syntax.block)
     long_ones = comments | {mark for mark, is_long in syntax.strings if is_long}
     words = []
-    for mark in sorted({*closers, *syntax.line}, key=len, reverse=True):
+    for mark in sorted({*closers, *syntax.line, *syntax.passed_over}, key=len, reverse=True):
         begins_comment = mark in syntax.line and syntax.spaced
         words.append((r"(?<![^\s;({,>])" if begins_comment else "") + re.escape(mark))
     return re.compile(f"({'|'.join(words)})"), closers, comments, long_ones

@@ -132,7 +132,7 @@ CHECK = CommandCheck(
     "network]` (connection refused, no such host, a connection that timed out), `program` or `module` (missing, no "
     "part of the project, and not asked for by this very change), `disk` (full). A failure of the code never passes; "
     "failures of the environment alone are a warning when at least `pass_threshold` of the tests passed.",
-    mend="Run the same command, and mend what fails. Without a command there is only a warning.",
+    mend="Run the same command, and mend what fails.",
     settings=TestsConfig,
     judge=judge,
     unconfigured=Verdict.warn(

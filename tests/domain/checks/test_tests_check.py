@@ -3,13 +3,14 @@
 import time
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import pytest
 
 from bot.domain.checks.base import Ran
 from bot.domain.checks.tests_check import TestsConfig
 from bot.domain.checks.tests_check import judge as judge_tests
-from bot.domain.checks.work import Work
+from bot.domain.checks.work import Contents, TextFile, Work
 from bot.domain.commands_run import CommandResult
 from bot.domain.verdicts import Outcome, Verdict
 
@@ -206,3 +207,131 @@ def test_hostile_output_is_judged_quickly(line: str) -> None:
     begin = time.monotonic()
     assert judge(f"{line}\n" * 64, 1).refuses
     assert time.monotonic() - begin < 5
+
+
+# -- failures of the code, and of the environment ------------------------------------------------------------------
+
+SUBPROCESS = "/usr/lib/python3.11/subprocess.py"
+OF_THE_ENVIRONMENT = [
+    ("network", "ConnectionRefusedError: [Errno 111] Connection refused", None),
+    ("network", "requests.exceptions.ConnectionError: HTTPConnectionPool: Max retries: Connection refused", None),
+    ("network", "urllib.error.URLError: <urlopen error [Errno -2] Name or service not known>", None),
+    ("network", "socket.gaierror: [Errno -3] Temporary failure in name resolution", None),
+    ("network", "httpx.ConnectTimeout: connect timed out", None),
+    ("network", "TimeoutError: timed out", None),
+    ("network", "TimeoutError: [Errno 110] Connection timed out", None),
+    ("network", "psycopg.OperationalError: connection failed: Connection refused", None),
+    ("network", "java.net.ConnectException: Connection refused", None),
+    ("network", "Error: connect ECONNREFUSED 127.0.0.1:5432", None),
+    ("network", "dial tcp 127.0.0.1:6379: connect: connection refused", None),
+    ("module", "ModuleNotFoundError: No module named 'psycopg.rows'", None),
+    ("program", "FileNotFoundError: [Errno 2] No such file or directory: 'docker'", SUBPROCESS),
+    ("program", "Error: spawn docker ENOENT", None),
+    ("program", 'exec: "docker": executable file not found in $PATH', None),
+    ("disk", "OSError: [Errno 28] No space left on device", None),
+    ("disk", "sqlite3.OperationalError: database or disk is full", None),
+]
+OF_THE_CODE = [
+    ("AssertionError: assert 1 == 2", None),
+    ("assert 'Connection refused' in ''", None),
+    ("AssertionError: Connection refused", None),
+    ("AssertionError: ConnectionRefusedError: [Errno 111] Connection refused", None),
+    ("ValueError: No space left on device", None),
+    ("TypeError: 'NoneType' object is not subscriptable", None),
+    ("RuntimeError: connection refused", None),
+    ("ImportError: cannot import name 'total' from 'tally'", None),
+    ("ModuleNotFoundError: No module named 'tally.totals'", None),
+    ("ModuleNotFoundError: No module named 'yaml'", None),
+    ("FileNotFoundError: [Errno 2] No such file or directory: 'ledger'", "tally/cli.py"),
+    ("FileNotFoundError: [Errno 2] No such file or directory: '/tmp/x'", SUBPROCESS),
+    ("FileNotFoundError: [Errno 2] No such file or directory: 'tally'", SUBPROCESS),
+    ("asyncio.exceptions.TimeoutError", None),
+    ("TimeoutError", None),
+    ("Failed: Timeout (>1.0s) from pytest-timeout.", None),
+    ("ConnectionResetError: [Errno 104] Connection reset by peer", None),
+    ("sqlite3.OperationalError: no such table: entries", None),
+    ("OSError: [Errno 98] Address already in use", None),
+    ("MemoryError", None),
+    ("", None),
+]
+PROJECT = Work(
+    folder="specs/7-add-a-total",
+    contents=Contents(
+        texts=(TextFile("tally/cli.py", ("import os", "import yaml"), (2,)),),
+        names=frozenset({"tally", "cli", "tests"}),
+    ),
+)
+
+
+def junit(*failures: tuple[str, str | None], passed: int = 0) -> str:
+    """A report with these failures (message, and the last place of the traceback) and so many tests that passed."""
+    cases = "".join(f"<testcase name='ok{n}'/>" for n in range(passed))
+    for number, (message, path) in enumerate(failures):
+        body = f"{path}:7: gone\n" if path else ""
+        cases += f"<testcase name='bad{number}'><failure message={quoteattr(message)}>{body}</failure></testcase>"
+    return f"<testsuite>{cases}</testsuite>"
+
+
+@pytest.mark.parametrize(("kind", "message", "path"), OF_THE_ENVIRONMENT)
+def test_a_failure_of_the_environment_is_forgiven_when_nearly_all_passed(
+    kind: str, message: str, path: str | None
+) -> None:
+    verdict = judge("", 1, junit((message, path), passed=19), PROJECT)
+    assert (verdict.outcome, verdict.summary) == (
+        Outcome.WARN,
+        f"1 of 20 failed, for want of their environment (1 {kind}); the rest passed",
+    )
+    (finding,) = verdict.findings
+    assert finding.message.endswith(f"[environment: {kind}]")
+    assert finding.severity == "warning"
+
+
+@pytest.mark.parametrize(("message", "path"), OF_THE_CODE)
+def test_a_failure_of_the_code_never_passes(message: str, path: str | None) -> None:
+    verdict = judge("", 1, junit((message, path), passed=999), PROJECT, threshold=0.0)
+    assert verdict.refuses
+    assert verdict.summary == "1 of 1000 failed"
+    assert verdict.findings[0].message.endswith("[code]")
+
+
+REFUSED = ("ConnectionRefusedError: [Errno 111] Connection refused", None)
+
+
+@pytest.mark.parametrize(
+    ("passed", "threshold", "outcome"),
+    [(19, 0.95, Outcome.WARN), (18, 0.95, Outcome.FAIL), (18, 0.9, Outcome.WARN), (99, 1.0, Outcome.FAIL)],
+)
+def test_the_threshold_decides_over_failures_of_the_environment(
+    passed: int, threshold: float, outcome: Outcome
+) -> None:
+    verdict = judge("", 1, junit(REFUSED, passed=passed), threshold=threshold)
+    assert verdict.outcome is outcome
+    if outcome is Outcome.FAIL:
+        assert verdict.summary.endswith(f"(1 network), and fewer than {threshold:.0%} passed")
+
+
+def test_one_failure_of_the_code_among_others_fails_and_comes_first() -> None:
+    verdict = judge("", 1, junit(REFUSED, REFUSED, ("AssertionError: 1 != 2", None), passed=997))
+    assert verdict.refuses
+    assert verdict.summary == "3 of 1000 failed (1 code, 2 network)"
+    assert [finding.severity for finding in verdict.findings] == ["error", "warning", "warning"]
+
+
+def test_failures_that_the_runner_does_not_name_are_of_the_code() -> None:
+    output = "=== short test summary info ===\nFAILED t.py::a - ConnectionRefusedError: [Errno 111] refused\n"
+    assert judge(output + "=== 2 failed, 98 passed in 0.1s ===", 1).refuses
+    assert judge(output + "=== 1 failed, 98 passed in 0.1s ===", 1).outcome is Outcome.WARN
+
+
+def test_a_message_that_pytest_cut_is_read_in_its_traceback() -> None:
+    traceback = "E   requests.exceptions.ConnectionError: HTTPConnectionPool(host='db'): Connection refused\n\n"
+    names = "=== short test summary info ===\nFAILED t.py::test_a - requests.exceptions.ConnectionError: HTTPConn...\n"
+    end = "=== 1 failed, 99 passed in 0.1s ==="
+    assert judge(traceback + names + end, 1).outcome is Outcome.WARN
+    # Without the traceback there is only half a message: in doubt, the code.
+    assert judge(names + end, 1).refuses
+
+
+def test_a_run_that_ended_badly_is_not_forgiven() -> None:
+    assert judge("", None, junit(REFUSED, passed=99), timed_out=True).refuses
+    assert judge("", None, junit(REFUSED, passed=99), signal=9).refuses
