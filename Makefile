@@ -59,6 +59,10 @@ format: $(DEV) ## Sort imports and format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
+.PHONY: docs
+docs: $(DEV) ## Make the reference pages in docs/reference/ from the code
+	@$(BIN)/python -m tests.docs.reference
+
 .PHONY: lock
 lock: $(DEV) ## Resolve pyproject.toml again into requirements/*.txt (UPGRADE=1 takes newer versions)
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group build --group dev pyproject.toml -o requirements/dev.txt
