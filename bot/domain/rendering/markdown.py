@@ -93,11 +93,11 @@ def _block(lines: list[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    for character, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "&#96;")):
+    for character, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "&grave;")):
         text = text.replace(character, safe)
     text = re.sub(r"([\\*_\[\]|~!])", r"\\\1", text)
     # GitHub looks for names and numbers after Markdown is gone, so that escaping alone would not stop it.
-    text = re.sub(r"[@#](?=\w)", lambda found: f"{found[0]}{_NOTHING}", text)
+    text = re.sub(r"[@#](?=\S)", lambda found: f"{found[0]}{_NOTHING}", text)
     text = re.sub(r"(?i)\b(gh)-(?=\d)", rf"\1{_NOTHING}-", text)
     return re.sub(r"(?i)(://|\bwww\.)", lambda found: f"{found[0][:-1]}{_NOTHING}{found[0][-1]}", text)
 
