@@ -45,12 +45,15 @@ class Recorder:
         if scope["type"] != "http" or not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return
-        asked, answered, start = bytearray(), bytearray(), dict[str, Any]()
+        # Read here, and told again below: what nobody serves answers 404 without listening.
+        heard = [await receive()]
+        while heard[-1].get("more_body"):
+            heard.append(await receive())
+        asked = b"".join(message.get("body", b"") for message in heard)
+        answered, start = bytearray(), dict[str, Any]()
 
         async def hear() -> Message:
-            message = await receive()
-            asked.extend(message.get("body", b""))
-            return message
+            return heard.pop(0) if heard else await receive()
 
         async def say(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -58,7 +61,7 @@ class Recorder:
             elif message["type"] == "http.response.body":
                 answered.extend(message.get("body", b""))
                 if not message.get("more_body"):
-                    self._record(scope, bytes(asked), start, bytes(answered))
+                    self._record(scope, asked, start, bytes(answered))
             await send(message)
 
         await self._app(scope, hear, say)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.contract.conftest import Recordings
 from tests.contract.description import Problem, Schema, Schemas, github
 from tests.contract.operations import OPERATIONS
-from tests.contract.recordings import Recording
 from tests.contract.waivers import unexcused
 
 pytestmark = pytest.mark.timeout(240)
@@ -169,7 +169,7 @@ def _id(path: str) -> str | None:
     return operation.id if operation else None
 
 
-def test_a_webhook_that_differs_is_found(recordings: dict[str, Recording]) -> None:
+def test_a_webhook_that_differs_is_found(recordings: Recordings) -> None:
     (opened, *_) = [
         entry["body"] for entry in recordings["demo"].deliveries if entry["headers"]["x-github-event"] == "pull_request"
     ]
@@ -188,7 +188,7 @@ def test_a_webhook_that_differs_is_found(recordings: dict[str, Recording]) -> No
     assert unheard.fault == "event not described"
 
 
-def test_each_request_of_the_bot_that_is_spoilt_is_caught(recordings: dict[str, Recording]) -> None:
+def test_each_request_of_the_bot_that_is_spoilt_is_caught(recordings: Recordings) -> None:
     """Whatever the bot sends: one more field in its body, and the judge objects."""
     spoilt = 0
     for entry in recordings["demo"].exchanges:

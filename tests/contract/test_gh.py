@@ -97,7 +97,7 @@ def test_gh_takes_an_issue_to_the_merge(company: Company, record: Path, tmp_path
     recording = Recording(record)
     assert len(recording.exchanges) > 20
     problems = unexcused(recording.problems())
-    assert not problems, "\n".join(f"{problem} {problem.detail}" for problem in problems)
+    assert not problems, "\n".join(map(str, problems))
 
 
 def test_gh_tells_what_it_was_refused(company: Company, tmp_path: Path) -> None:
