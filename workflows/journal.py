@@ -18,7 +18,7 @@ from bot.domain.entries import (
     RunParked,
     RunStarted,
 )
-from bot.domain.events import Event
+from bot.domain.events import Event, IssueLabelled
 from bot.domain.facts import Facts
 from bot.domain.fold import apply, fold
 from bot.domain.journal import GENESIS, Record, seal
@@ -130,7 +130,9 @@ class Journal:
             if seq is not None and run is not None and run.seq != seq:
                 raise StaleFacts(run.id)
             decision = self._record(connection, run, accept(run, event, facts))
-            if cause is not None and not isinstance(decision, Ignored):
+            # A label put on while a run is open was for that run: it starts no other once this one has ended.
+            is_past = isinstance(event, IssueLabelled) and run is not None
+            if cause is not None and (is_past or not isinstance(decision, Ignored)):
                 _remember(connection, cause, run_id, decision)
             return decision
 

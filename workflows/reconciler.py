@@ -10,15 +10,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.domain.errors import ForgeError, NotFound
+from bot.domain.errors import ForgeError
 from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
 from bot.domain.forge import Comment
 from bot.domain.payloads import commands_in_comment, events_of_review
 from bot.domain.refs import IssueRef, RepoRef
 from workflows import inbox
-from workflows.claims import Claim
 from workflows.clock import now, stamp
-from workflows.failpoints import reach
 from workflows.schema.tables import watermarks
 from workflows.services import Services
 
@@ -28,14 +26,16 @@ _OVERLAP = timedelta(minutes=5)
 
 
 def reconcile(here: Services) -> int:
-    """One pass over all repositories; returns how many events were new. What fails is logged, and tried next time."""
+    """One pass over all repositories; returns how many events will be heard that no delivery has told of (yet).
+
+    What fails is logged, and tried next time.
+    """
     new = 0
-    claim = here.claims.take("reconciler")
     for repo in here.repositories:
         began = now()
         try:
             for event in _missed(here, repo, _read_until(here, repo)):
-                new += _deliver(here, event, claim)
+                new += inbox.hear(here, event)
             _now_read(here, repo, began - _OVERLAP)
         except ForgeError as trouble:
             log.warning("%s: could not be read, trying again later: %s", repo, trouble)
@@ -86,22 +86,6 @@ def _pull_requests(here: Services, repo: RepoRef, since: datetime) -> Iterator[E
                 yield from events_of_review(ref, review)
         if pull.merged or pull.state == "closed" or pull.head_sha != run.head or run.blocked:
             yield PullRequestChanged(pull=ref)
-
-
-def _deliver(here: Services, event: Event, claim: Claim) -> bool:
-    """Decide and acknowledge one event as the inbox would; False when it was decided before."""
-    if isinstance(event, CommandGiven) and here.journal.decided(event.cause) is not None:
-        return False
-    try:
-        decision = inbox.decide(here, event)
-        reach("reconciler.decided")
-        inbox.acknowledge(here, event, decision, claim)
-    except NotFound as gone:
-        log.info("%s is gone: %s", event, gone)
-        return False
-    if decision.decided != "ignored":
-        log.info("found what no delivery had told: %s", decision.decided)
-    return decision.decided != "ignored"
 
 
 def _was_edited(comment: Comment) -> bool:

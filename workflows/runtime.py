@@ -74,7 +74,7 @@ def _config(database: Database, executor_id: str) -> DBOSConfig:
 
 
 def _register_queues(limits: Limits) -> None:
-    DBOS.register_queue(INBOX, worker_concurrency=16, polling_interval_sec=_POLL_SECONDS)
+    DBOS.register_queue(INBOX, partition_concurrency=1, worker_concurrency=16, polling_interval_sec=_POLL_SECONDS)
     DBOS.register_queue(RUNS, partition_concurrency=1, worker_concurrency=32, polling_interval_sec=_POLL_SECONDS)
     DBOS.register_queue(DEPLOYMENTS, partition_concurrency=1, worker_concurrency=8, polling_interval_sec=_POLL_SECONDS)
     DBOS.register_queue(

@@ -28,9 +28,16 @@ class Waker:
     def __init__(self, client: DBOSClient) -> None:
         self._client = client
 
-    def read_delivery(self, connection: Connection, delivery_id: str, tries: int) -> None:
-        """Have a stored delivery read; a repeated try of the same delivery is a workflow of its own."""
-        self._enqueue(connection, "inbox", INBOX, f"inbox:{delivery_id}:{tries}", delivery_id)
+    def read_delivery(self, connection: Connection, delivery_id: str, tries: int, about: str) -> None:
+        """Have a stored delivery read; a repeated try of the same delivery is a workflow of its own.
+
+        What is said `about` one issue is heard one after the other, so that nobody is answered twice at once.
+        """
+        self._enqueue(connection, "inbox", INBOX, f"inbox:{delivery_id}:{tries}", delivery_id, partition=about)
+
+    def hear(self, connection: Connection, name: str, event: str, about: str) -> None:
+        """Have an event (as JSON) heard that no delivery has told of; once for each `name`."""
+        self._enqueue(connection, "missed", INBOX, f"missed:{name}", event, partition=about)
 
     def drive(self, connection: Connection, run_id: str, token: str) -> None:
         """Have the run's next move made. One workflow a token; runs take their moves one at a time."""

@@ -57,6 +57,3 @@ REPRESENTATIVE = (
     "step.publish.before",
 )
 """The few that are tried before every commit; the others wait for CI."""
-
-ELSEWHERE = ("reconciler.decided",)
-"""Points with a story of their own, because nobody passes them while all deliveries arrive."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.stories.conftest import NewWorld
 from tests.stories.plots import PLOTS
-from tests.stories.points import ELSEWHERE, POINTS, REPRESENTATIVE
+from tests.stories.points import POINTS, REPRESENTATIVE
 from tests.stories.service import ROOT
 from tests.stories.snapshot import snapshot
 from tests.stories.world import World
@@ -96,18 +96,18 @@ def test_dying_there_and_there_and_there_changes_nothing(
 def test_no_point_is_forgotten(undisturbed: Undisturbed) -> None:
     """Every point that the plots pass is in the list, and every one in the list is passed by its plot."""
     passed = {plot: set(undisturbed[plot]["points"]) for plot in PLOTS}
-    assert set().union(*passed.values()) - set(ELSEWHERE) == {point for _, point in ALL}
+    assert set().union(*passed.values()) == {point for _, point in ALL}
     assert all(point in passed[plot] for plot, point in ALL)
 
 
 def test_no_failpoint_in_the_source_is_forgotten() -> None:
-    """Whatever `reach(…)` names in the code is a point in the list, or dies in a story of its own."""
+    """Whatever `reach(…)` names in the code is a point in the list."""
     named = [
         match.group(1)
         for file in sorted((ROOT / "workflows").glob("*.py"))
         for match in re.finditer(r"reach\(f?\"([^\"]+)\"\)", file.read_text())
     ]
-    points = {point for _, point in ALL} | set(ELSEWHERE)
+    points = {point for _, point in ALL}
     assert named
     for name in named:
         pattern = re.sub(r"\\{.*?\\}", "[^.]+", re.escape(name))

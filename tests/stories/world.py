@@ -254,6 +254,14 @@ class World:
             assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}\n{self._account()}"
             time.sleep(0.03)
 
+    def waits_without_a_service(self, what: str, look: Callable[[], Found | None]) -> Found:
+        """The same while the service is dead, and stays so."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (found := look()):
+            assert time.monotonic() < deadline, f"waited for {what}\n{self._account()}"
+            time.sleep(0.03)
+        return found
+
     def waits_for_pull_request(self, issue: Issue) -> int:
         found = self.waits(f"the pull request of #{issue.number}", lambda: self.find_pull_request(issue))
         return int(found["number"])
