@@ -82,7 +82,8 @@ class _Server(uvicorn.Server):
             os._exit(128 + sig)
         # Open connections get a moment; nothing may keep the process from ending.
         threading.Timer(3.0, os._exit, (0,)).start()
-        super().handle_exit(sig, frame)
+        # Not uvicorn's own: it raises the signal again at its end, which would be ours before we have tidied up.
+        self.should_exit = True
 
 
 def _listen(settings: Settings) -> socket.socket:
