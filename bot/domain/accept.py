@@ -97,6 +97,8 @@ def _labelled(run: Run | None, event: IssueLabelled, facts: Facts) -> Decision:
 def _command(run: Run | None, event: CommandGiven, facts: Facts) -> Decision:
     if event.by.is_bot:
         return Ignored(why=f"{event.by.login} is a bot: commands come from people")
+    if not event.explicit and run is not None and not run.started.config.short_commands:
+        return Ignored(why=f"short commands are switched off here: `/{event.verb}` is meant for another bot")
     command = commands.find(event.verb)
     if command is None:
         names = ", ".join(f"`/{c.name}`" for c in commands.COMMANDS)

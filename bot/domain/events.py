@@ -20,7 +20,8 @@ class IssueLabelled(Value):
 
 class CommandGiven(Value):
     """A command in a comment or review: `line` counts from 1, `argument` is the rest of that line, `text` what
-    follows up to the next command. `edited` when the comment has been changed since it was written."""
+    follows up to the next command. `edited` when the comment has been changed since it was written, `explicit` when it
+    was given as `/issuewright <verb>`, which cannot be meant for another bot."""
 
     issue: IssueRef
     source: Literal["comment", "review"]
@@ -32,6 +33,7 @@ class CommandGiven(Value):
     by: Actor
     at: datetime
     edited: bool = False
+    explicit: bool = True
 
     @property
     def cause(self) -> str:

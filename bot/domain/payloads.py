@@ -176,6 +176,7 @@ def _commands(
             by=by,
             at=at,
             edited=edited,
+            explicit=found.explicit,
         )
         for found in find_commands(body)
         if found.explicit or find(found.verb) is not None

@@ -1,5 +1,6 @@
 """What each event means, in each state of a run and with each kind of facts: tables of sentences and entries."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -222,6 +223,14 @@ def test_whoever_can_read_may_ask(verb: str) -> None:
 @pytest.mark.parametrize("verb", ["approve", "cancel", "spec", "nonsense"])
 def test_bots_give_no_commands(verb: str) -> None:
     assert isinstance(accept(AT_GATE, says(verb, by=BOT), facts(pull=pull())), Ignored)
+
+
+def test_where_short_commands_are_off_they_belong_to_other_bots() -> None:
+    config = AT_GATE.started.config.model_copy(update={"short_commands": False})
+    run = replace(AT_GATE, started=AT_GATE.started.model_copy(update={"config": config}))
+    assert isinstance(accept(run, says("approve", explicit=False), facts(pull=pull())), Ignored)
+    assert isinstance(accept(run, says("approve", explicit=True), facts(pull=pull())), Accepted)
+    assert isinstance(accept(AT_GATE, says("approve", explicit=False), facts(pull=pull())), Accepted)
 
 
 def test_an_unknown_command_is_answered_with_the_known_ones_and_quoted_harmlessly() -> None:
