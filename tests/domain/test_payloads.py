@@ -72,6 +72,7 @@ def test_a_command_comes_with_who_where_and_when() -> None:
         by=HUBOT,
         at=T0,
         edited=False,
+        explicit=False,
     )
     assert event.cause == "comment:42:3"
 
