@@ -72,15 +72,21 @@ class PostgresServer:
         """The URL of `database`, which need not exist yet."""
         return f"postgresql://{_USER}:{self._password}@127.0.0.1:{self._port}/{database}"
 
+    def create_database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"test_{secrets.token_hex(6)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self.url(name)
+
     @contextlib.contextmanager
     def fresh_database(self) -> Iterator[str]:
         """An empty database for the time of the block; clients still connected at its end are thrown out."""
-        name = sql.Identifier(f"test_{secrets.token_hex(6)}")
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        url = self.create_database()
         try:
-            yield self.url(name.as_string().strip('"'))
+            yield url
         finally:
+            name = sql.Identifier(url.rpartition("/")[2])
             with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 

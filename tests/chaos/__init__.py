@@ -1,0 +1,1 @@
+"""Chaos: many specs at once, real processes killed at random moments, and a comparison with an undisturbed world."""

@@ -1,0 +1,166 @@
+"""Where a campaign is fought: a world with one or more workers, its database server, and who kills them."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy.exc import DBAPIError
+
+from tests.chaos import team
+from tests.stories.service import Service
+from tests.stories.world import World
+from tests.support.ports import free_port
+from tests.support.postgres import PostgresServer, start_server
+
+_CONFIG = "budget:\n  day_usd: 100000\n"
+_SETTINGS = "reconcile_seconds = 3\nagents_per_repository = 4"
+_SERVED = "serve"
+
+
+@dataclass
+class Member:
+    """One process of the service, through all its lives."""
+
+    name: str
+    service: Service
+    kills: int = 0
+    starts: list[float] = field(default_factory=list)
+    stopped: bool = False
+
+    def is_alive(self) -> bool:
+        return self.service.process is not None and self.service.exit_code() is None
+
+    def start(self) -> None:
+        self.starts.append(time.time())
+        self.service.spawn()
+
+    def kill(self) -> None:
+        if self.is_alive():
+            self.service.kill()
+            self.kills += 1
+        self.stopped = False
+
+    def pause(self) -> None:
+        if self.is_alive():
+            self.service.signal(signal.SIGSTOP)
+            self.stopped = True
+
+    def go_on(self) -> None:
+        if self.is_alive() and self.stopped:
+            self.service.signal(signal.SIGCONT)
+        self.stopped = False
+
+
+class Field:
+    """A world in `directory`; the first of its members also answers webhooks."""
+
+    def __init__(self, directory: Path, server: PostgresServer | None, url: str | None, workers: int) -> None:
+        self.directory = directory
+        self.server = server
+        self.world = World(directory, url, config=_CONFIG, settings=_SETTINGS, agent=team.__file__)
+        others = [Service(directory, free_port(), "worker") for _ in range(workers - 1)]
+        self.members = [Member(_SERVED, self.world.service)]
+        self.members += [Member(f"worker {number}", service) for number, service in enumerate(others, start=2)]
+
+    def start(self) -> None:
+        """Start everything, and wait until it answers."""
+        for member in self.members:
+            member.start()
+        self.world.waits("the service to be ready", self.world.service.is_ready)
+
+    def heal(self) -> None:
+        """Everything runs and nothing is held up any more."""
+        for trouble in ("webhook-rules", "faults", "lag"):
+            self.world.hub.control("DELETE", f"/{trouble}")
+        self.world.hub.control("POST", "/deliveries/release", {"order": "shuffle", "seed": 1})
+        for member in self.members:
+            member.go_on()
+            if not member.is_alive():
+                member.start()
+
+    def close(self) -> None:
+        for member in self.members:
+            member.go_on()
+            member.service.close()
+        self.world.close()
+        for process in self.leftover_processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    # -- looking ----------------------------------------------------------------------------------------------
+
+    def query(self, statement: str, **values: object) -> list[Any] | None:
+        """Rows of the service's database; None while it is away (or does not exist yet)."""
+        try:
+            return self.world.query(statement, **values)
+        except DBAPIError:
+            return None
+
+    def working(self) -> list[tuple[str, psutil.Process, str]]:
+        """The agents and supervisors that live: attempt, process, and which of both it is."""
+        found = []
+        for directory in sorted((self.directory / "data" / "attempts").glob("*")):
+            for name in ("agent", "supervisor"):
+                with suppress(OSError, ValueError, KeyError, psutil.Error):
+                    pid = int(json.loads((directory / f"{name}.json").read_text())["pid"])
+                    process = psutil.Process(pid)
+                    if process.status() != psutil.STATUS_ZOMBIE and self._is_ours(process):
+                        found.append((directory.name, process, name))
+        return found
+
+    def leftover_processes(self) -> list[psutil.Process]:
+        """Processes that belong to this world but are none of its members."""
+        known = {os.getpid(), *(member.service.process.pid for member in self.members if member.service.process)}
+        if self.world.hub.process is not None:
+            known.add(self.world.hub.process.pid)
+        return [p for p in psutil.process_iter() if p.pid not in known and self._is_ours(p)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            words = [*process.cmdline(), process.cwd()]
+        except psutil.Error:
+            return False
+        return any(str(self.directory) in word for word in words)
+
+
+@contextmanager
+def fields(database: str) -> Iterator["Fields"]:
+    """Makes fields on a database of that kind, all closed at the end."""
+    if database == "sqlite":
+        made = Fields(None)
+        try:
+            yield made
+        finally:
+            made.close()
+        return
+    with start_server() as server:
+        made = Fields(server)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+class Fields:
+    """Makes fields, each with a fresh database."""
+
+    def __init__(self, server: PostgresServer | None) -> None:
+        self._server = server
+        self._made: list[Field] = []
+
+    def new(self, directory: Path, workers: int) -> Field:
+        url = self._server.create_database() if self._server else None
+        field = Field(directory, self._server, url, workers)
+        self._made.append(field)
+        return field
+
+    def close(self) -> None:
+        while self._made:
+            self._made.pop().close()

@@ -1,0 +1,66 @@
+"""What a run left in the world, so normalised that two runs of the same kind can be compared."""
+
+import re
+from collections import Counter
+from typing import Any
+
+from tests.chaos.people import Spec
+from tests.localhub.harness import git
+from tests.stories.snapshot import snapshot_of_run
+from tests.stories.world import World
+
+Picture = dict[str, Any]
+_TREE = re.compile(r"tree [0-9a-f]{40}")
+_ORDER_MATTERS_NOT = ("comments", "journal")
+
+
+def picture(world: World, spec: Spec, calls: list[str]) -> Picture:
+    """What can be seen of the run, without what differs between two of a kind."""
+    number = spec.issue.number
+    seen = snapshot_of_run(world, spec.issue)
+    pull = world.find_pull_request(spec.issue)
+    seen["files"] = _files(world, pull) if pull else ""
+    seen["agent calls"] = sorted(call for call in calls if call.startswith(f"{spec.run_id}."))
+    numbers = {str(number): "<issue>", str(pull["number"]) if pull else "none": "<pull>"}
+    plain: Picture = _plain(seen, numbers)
+    for part in _ORDER_MATTERS_NOT:
+        # Deliveries may come in any order, and a decision before or after the record of what it decides on.
+        plain[part] = sorted(map(str, plain[part])) if part == "journal" else [sorted(map(str, p)) for p in plain[part]]
+    return plain
+
+
+def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
+    """Where two pictures differ, one line each."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        keys = sorted({*expected, *actual})
+        return [line for key in keys for line in differences(expected.get(key), actual.get(key), f"{path}/{key}")]
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual) and path != "/journal":
+        pairs = enumerate(zip(expected, actual, strict=True))
+        return [line for n, (one, other) in pairs for line in differences(one, other, f"{path}/{n}")]
+    if isinstance(expected, list) and isinstance(actual, list):
+        more, less = (Counter(map(str, a)) - Counter(map(str, b)) for a, b in ((actual, expected), (expected, actual)))
+        lines = [f"{path}: unexpected {one}" for one in more.elements()]
+        return lines + [f"{path}: missing {one}" for one in less.elements()]
+    return [] if expected == actual else [f"{path}: {expected!r} expected, {actual!r} found"]
+
+
+def _files(world: World, pull: dict[str, Any]) -> str:
+    """What the pull request changes, as a diff."""
+    bare = world.hub.directory / "repos" / "acme" / "tally.git"
+    span = f"{pull['base']['sha']}...refs/pull/{pull['number']}/head"
+    return git(bare, "diff", "--no-color", "-U0", span).stdout
+
+
+def _plain(value: Any, numbers: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part, numbers) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part, numbers) for part in value]
+    if not isinstance(value, str):
+        return value
+    text = _TREE.sub("tree <sha>", value)
+    text = re.sub(r"index [0-9a-f]+\.\.[0-9a-f]+", "index", text)
+    for number, name in numbers.items():
+        # Where our own texts and the agents' files name the issue or the pull request.
+        text = re.sub(rf"(#|/|--|part_|PART = |\(self\.|PART, |pull-request:){number}(?!\d)", rf"\g<1>{name}", text)
+    return text
