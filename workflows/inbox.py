@@ -1,13 +1,10 @@
 """The inbox: a stored delivery is read, its events are decided, and whoever asked is answered."""
 
 import json
-import logging
-import time
 from collections.abc import Callable
 
 from dbos import DBOS
-from pydantic import TypeAdapter
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import select, update
 
 from bot.adapters.github import CommentTarget, IssueTarget, Reaction
 from bot.domain.accept import known_cause
@@ -36,38 +33,8 @@ from workflows.patience import patiently
 from workflows.schema.tables import deliveries
 from workflows.services import Services, services
 from workflows.steps import step
-from workflows.wake import Waker
 
-log = logging.getLogger("issuewright.inbox")
 _LOOKS = 20
-_TRIES = 5
-_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
-
-
-def store_delivery(database: Database, waker: Waker, delivery_id: str, event: str, payload: str) -> bool:
-    """Keep a verified delivery and wake its reader, in one transaction; False when it was here before.
-
-    A redelivery of one whose reading failed is read again.
-    """
-
-    def work(connection: Connection) -> bool:
-        row = connection.execute(
-            select(deliveries.c.status, deliveries.c.tries).where(deliveries.c.id == delivery_id)
-        ).first()
-        if row is None:
-            values = {"id": delivery_id, "event": event, "payload": payload, "received_at": stamp(now())}
-            connection.execute(insert(deliveries).values(**values, status="received"))
-            waker.read_delivery(connection, delivery_id, 1, _about(payload))
-            return True
-        if row.status == "failed":
-            again = {"status": "received", "tries": row.tries + 1}
-            connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**again))
-            waker.read_delivery(connection, delivery_id, row.tries + 1, _about(payload))
-        return False
-
-    stored = database.in_transaction(work)
-    reach("inbox.stored")
-    return stored
 
 
 @DBOS.workflow(name="inbox", max_recovery_attempts=None)
@@ -87,36 +54,6 @@ def inbox(delivery_id: str) -> None:
     _settle(here.database, delivery_id, "processed", f"{len(events)} event(s)")
 
 
-@DBOS.workflow(name="missed", max_recovery_attempts=None)
-def missed(event: str) -> None:
-    """Hear an event that the reconciler has found, as if a delivery had told of it."""
-    here = services()
-    claim = here.claims.take(f"inbox:{DBOS.workflow_id}")
-    try:
-        decision = handle(here, _EVENT.validate_json(event), claim)
-    except NotFound as gone:
-        log.info("%s is gone: %s", event, gone)
-        return
-    if decision.decided != "ignored":
-        log.info("found what no delivery had told: %s", decision.decided)
-
-
-def hear(here: Services, event: Event) -> bool:
-    """Have an event heard that no delivery has told of (yet); False when it was decided, or tried often enough."""
-    cause = known_cause(event, Facts(now=now(), bot=here.github.bot()))
-    name = f"{cause or issue_of(event)}:{time.time_ns()}"
-    if cause is not None:
-        if here.journal.decided(cause) is not None:
-            return False
-        failed = DBOS.list_workflows(status="ERROR", workflow_id_prefix=f"missed:{cause}:", load_input=False)
-        if len(failed) >= _TRIES:
-            return False
-        name = f"{cause}:{len(failed)}"
-    with here.database.write() as connection:
-        here.waker.hear(connection, name, _EVENT.dump_json(event).decode(), str(issue_of(event)))
-    return True
-
-
 def handle(here: Services, event: Event, claim: Claim) -> Decision:
     """Decide one event, and acknowledge it where the person who caused it can see that."""
     decision = step("decide", Decision, decide, here, event)
@@ -127,7 +64,7 @@ def handle(here: Services, event: Event, claim: Claim) -> Decision:
 
 def decide(here: Services, event: Event) -> Decision:
     """What the event means, recorded. Facts that went stale meanwhile are gathered again."""
-    issue = issue_of(event)
+    issue = _issue_of(event)
     cause = known_cause(event, Facts(now=now(), bot=here.github.bot()))
     earlier = here.journal.decided(cause) if cause else None
     if earlier is not None:
@@ -179,18 +116,7 @@ def _settle(database: Database, delivery_id: str, status: str, detail: str) -> N
         connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
 
 
-def _about(payload: str) -> str:
-    """The issue or pull request that a delivery is about; whatever else it tells of stands in one line, too."""
-    told = json.loads(payload)
-    thread = told.get("issue") or told.get("pull_request")
-    repository = told.get("repository")
-    name = repository.get("full_name") if isinstance(repository, dict) else None
-    number = thread.get("number") if isinstance(thread, dict) else None
-    return f"{name}#{number}"
-
-
-def issue_of(event: Event) -> IssueRef:
-    """The issue or pull request that an event from GitHub is about."""
+def _issue_of(event: Event) -> IssueRef:
     match event:
         case IssueLabelled() | CommandGiven():
             return event.issue
@@ -210,7 +136,7 @@ def _react(here: Services, event: Event, content: Reaction, cause: str, claim: C
             target = IssueTarget(number=event.issue.number)
         case _:
             return
-    repository = here.github.repository(issue_of(event).repo)
+    repository = here.github.repository(_issue_of(event).repo)
 
     def act() -> str:
         repository.react(target, content)
@@ -221,7 +147,7 @@ def _react(here: Services, event: Event, content: Reaction, cause: str, claim: C
 
 
 def _reply(here: Services, event: Event, text: str, cause: str, claim: Claim) -> None:
-    issue = issue_of(event)
+    issue = _issue_of(event)
     repository = here.github.repository(issue.repo)
     key = f"{cause}:reply"
     _unless_gone(

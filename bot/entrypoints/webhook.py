@@ -1,9 +1,11 @@
 """The edge: verify a delivery, store it, answer. Everything else happens behind the inbox."""
 
+import asyncio
 import hmac
 import json
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from hashlib import sha256
 
 import anyio
@@ -15,15 +17,16 @@ from starlette.exceptions import HTTPException
 log = logging.getLogger("issuewright.webhook")
 PATIENCE_SECONDS = 3.0
 """How long a delivery may wait for the database; GitHub itself gives up after ten seconds."""
+_LARGE = 1 << 18
 
-Store = Callable[[str, str, str], bool]
-"""Keeps (delivery id, event, payload) and wakes its reader; False when it was here before."""
+Store = Callable[[str, str, str], "Future[bool]"]
+"""Keeps (delivery id, event, payload) and wakes its reader, without waiting for that; False when it was here before."""
 Ready = Callable[[], str | None]
 """Why the service cannot take work now; None when it can."""
 
 
 def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int) -> FastAPI:
-    """The webhook service. `store` and `ready` may block: they run in threads."""
+    """The webhook service. `ready` may block: it runs in a thread."""
     app = FastAPI(title="Issuewright", docs_url=None, redoc_url=None, openapi_url=None)
     key = secret.encode()
 
@@ -38,12 +41,16 @@ def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int) -> Fa
         if not _is_signed(key, body, request.headers.get("x-hub-signature-256")):
             return _no(401, "the signature is missing or wrong: check the webhook's secret")
         delivery_id, event = request.headers.get("x-github-delivery"), request.headers.get("x-github-event")
-        problem = _problem(delivery_id, event, body)
+        # Reading a large one takes so long that the others would notice.
+        if len(body) > _LARGE:
+            problem = await anyio.to_thread.run_sync(_problem, delivery_id, event, body)
+        else:
+            problem = _problem(delivery_id, event, body)
         if problem is not None or delivery_id is None or event is None:
             return _no(400, problem or "malformed")
         try:
             with anyio.fail_after(PATIENCE_SECONDS):
-                new = await anyio.to_thread.run_sync(store, delivery_id, event, body.decode(), abandon_on_cancel=True)
+                new = await asyncio.wrap_future(store(delivery_id, event, body.decode()))
         except TimeoutError:
             return _no(503, "the database is busy: deliver again later")
         except Exception:

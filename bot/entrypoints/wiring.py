@@ -19,7 +19,7 @@ from bot.entrypoints.webhook import PATIENCE_SECONDS, create_app
 from workflows.claims import Claims
 from workflows.database import Database
 from workflows.effects import Effects
-from workflows.inbox import store_delivery
+from workflows.intake import Intake
 from workflows.journal import Journal
 from workflows.runtime import connect_client, prepare_system_tables
 from workflows.schema.migrate import migrate
@@ -38,7 +38,7 @@ def open_database(settings: Settings) -> Database:
 def build_app(settings: Settings) -> FastAPI:
     """The webhook's application, with a database connection of its own that waits no longer than the edge may."""
     database = Database(settings.database, wait_seconds=PATIENCE_SECONDS)
-    waker = Waker(connect_client(database))
+    intake = Intake(database, Waker(connect_client(database)))
 
     def ready() -> str | None:
         try:
@@ -50,7 +50,7 @@ def build_app(settings: Settings) -> FastAPI:
 
     return create_app(
         secret=settings.webhook_secret.get_secret_value(),
-        store=lambda delivery, event, payload: store_delivery(database, waker, delivery, event, payload),
+        store=intake.store,
         ready=ready,
         max_bytes=settings.max_delivery_bytes,
     )

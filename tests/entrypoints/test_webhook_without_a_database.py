@@ -106,11 +106,11 @@ def test_connections_that_the_server_has_closed_cost_nobody_a_delivery(new_edge:
 
 
 def storing() -> bool:
-    """Whether a thread of this process is in the middle of storing a delivery."""
+    """Whether a thread of this process is in the middle of storing deliveries."""
     for top in sys._current_frames().values():
         frame = top
         while frame is not None:
-            if frame.f_code.co_name == "store_delivery":
+            if frame.f_code.co_name == "store_deliveries":
                 return True
             frame = frame.f_back  # type: ignore[assignment]
     return False

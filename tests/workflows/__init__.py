@@ -1,0 +1,1 @@
+"""Tests of the durable layer, each part on its own."""
