@@ -143,6 +143,6 @@ def test_more_than_can_be_searched_is_told_as_unread(monkeypatch: pytest.MonkeyP
     "line", ['"' * 200_000, "'a" * 100_000, "password = " * 20_000, "x = 'a' != " * 20_000, "://a:" * 40_000]
 )
 def test_hostile_lines_are_searched_quickly(line: str) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     found("a.yml", line)
-    assert time.monotonic() - begin < 15
+    assert time.process_time() - begin < 15

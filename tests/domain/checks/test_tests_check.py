@@ -204,9 +204,9 @@ def test_a_place_outside_the_workspace_is_not_told(path: str) -> None:
     ["=" * 4000, "_" * 4000, "a." * 2000, "1 a, " * 800, "OK (" + "a=1, " * 700, "\x1b]" * 2000, '  File "' * 500],
 )
 def test_hostile_output_is_judged_quickly(line: str) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     assert judge(f"{line}\n" * 64, 1).refuses
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 # -- failures of the code, and of the environment ------------------------------------------------------------------

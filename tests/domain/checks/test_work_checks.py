@@ -38,10 +38,10 @@ def test_patterns_match_as_in_gitignore(pattern: str, matching: list[str], other
 
 
 def test_a_pattern_and_a_path_made_to_hurt_are_compared_quickly() -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     assert not matches_any("a/" * 2000 + "b", ("/".join(["**", "a"] * 6) + "/c", "*a*a*a*a*a*a*a*a*a*a*b"))
     assert not matches_any("a" * 4000, ("*a*a*a*a*a*a*a*a*a*a*a*b",))
-    assert time.monotonic() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 # -- protected paths -----------------------------------------------------------------------------------------------
