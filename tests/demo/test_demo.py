@@ -26,6 +26,7 @@ from bot.entrypoints.demo.world import Observer, World, read_agent_calls
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = (sys.executable, "-m", "bot.entrypoints.cli")
 PATIENCE = 90.0
+STAGES = ["planner", "builder", "reviewer", "tester", "deployer", "docs"]
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -149,12 +150,13 @@ def test_auto_rejects_once_and_merges(demo: Callable[..., Running]) -> None:
     outcome = running.ends()
     assert outcome["merged"] is True
     assert (outcome["issue"], outcome["pull_request"]) == (1, 2)
-    (stage,) = outcome["stages"]
-    assert stage["attempts"] == 3
-    assert stage["cost_usd"] == pytest.approx(0.09)
-    assert outcome["agent_calls"] == 3 == len(running.home.agent_calls_file.read_text().splitlines())
+    attempts = {stage["stage"]: stage["attempts"] for stage in outcome["stages"]}
+    assert attempts == {"planner": 1, "builder": 4, "reviewer": 3, "tester": 2, "deployer": 2, "docs": 2}
+    assert sum(stage["cost_usd"] for stage in outcome["stages"]) == pytest.approx(0.33)
+    assert outcome["agent_calls"] == 14 == len(running.home.agent_calls_file.read_text().splitlines())
     assert 0 < outcome["api_calls"] < 100
-    assert outcome["comments"] > 0
+    # The status, a comment a stage, and one each time a gate opened.
+    assert outcome["comments"] == 1 + 6 + 3
     assert "/reject An empty ledger" in running.told
     assert processes_of(running) == []
 
@@ -162,23 +164,35 @@ def test_auto_rejects_once_and_merges(demo: Callable[..., Running]) -> None:
 def test_without_rejections_it_goes_straight_through(demo: Callable[..., Running]) -> None:
     outcome = demo("--auto", "--no-rejections").ends()
     assert outcome["merged"] is True
-    assert [stage["attempts"] for stage in outcome["stages"]] == [1]
-    assert outcome["agent_calls"] == 1
+    assert [stage["stage"] for stage in outcome["stages"]] == STAGES
+    assert [stage["attempts"] for stage in outcome["stages"]] == [1] * 6
+    assert all(stage["commit"] for stage in outcome["stages"])
+    assert outcome["agent_calls"] == 6
+    assert outcome["api_calls"] <= 40
+    assert outcome["comments"] == 1 + 6 + 2
+
+
+def test_another_pipeline_runs_when_it_is_named(demo: Callable[..., Running]) -> None:
+    outcome = demo("--auto", "--pipeline", "quick").ends()
+    assert outcome["merged"] is True
+    assert [(stage["stage"], stage["attempts"]) for stage in outcome["stages"]] == [("builder", 3)]
 
 
 def test_a_person_decides_by_demo_say(demo: Callable[..., Running]) -> None:
     running = demo()
     until(lambda: gates(running) == 1)
     until(lambda: "demo say" in running.told)
-    running.says("/reject An empty ledger should print 0.00 instead of failing.")
-    until(lambda: gates(running) == 2)
-    assert running.sees().pull is not None
     assert "/acme/tally/" in running.says("/approve")
+    until(lambda: gates(running) == 2)
+    running.says("/reject An empty ledger should print 0.00 instead of failing.")
+    until(lambda: gates(running) == 3)
+    assert running.sees().pull is not None
+    running.says("/approve")
     assert running.ends()["merged"] is True
 
 
 def test_a_killed_service_is_waited_for(demo: Callable[..., Running]) -> None:
-    running = demo("--auto")
+    running = demo("--auto", "--pipeline", "quick")
     for calls in (1, 2, 3):
         until(partial(has_called_agents, running, calls))
         running.kills_service()

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.agents import AgentStatus, Feedback
 from bot.entrypoints.demo.seed import load_story
-from tests.demo.builder import FAILING_TEST, Builder, evidence, rejection
+from tests.demo.builder import FAILING_TEST, Builder, evidence, objection, rejection
 
 
 @pytest.fixture
@@ -93,10 +93,13 @@ def test_house_rules_let_it_go_straight_through(tmp_path: Path) -> None:
 
 def test_both_ways_lead_to_the_same_code(tmp_path: Path) -> None:
     straight = Builder(tmp_path / "straight", house_rules=load_story().house_rules)
+    straight.tries(stage="planner")
     straight.tries()
     winding = Builder(tmp_path / "winding")
+    winding.tries(stage="planner")
     winding.tries()
     winding.tries(evidence(winding.runs_tests()[1]))
+    winding.tries(objection(winding.tries(stage="reviewer")))
     winding.tries(rejection())
     for path in ("tally/summary.py", "tally/cli.py", "tests/test_summary.py", "README.md", "CHANGELOG.md"):
         assert (straight.project / path).read_text() == (winding.project / path).read_text()

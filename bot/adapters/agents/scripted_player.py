@@ -46,7 +46,10 @@ def fits(when: Json, request: Json, workspace: Path) -> list[Json] | None:
         if not feedback:
             return None
     for path, text in when["workspace_contains"].items():
-        file = inside(workspace, path, request)
+        try:
+            file = inside(workspace, path, request)
+        except CannotPlay:
+            return None
         if not file.is_file() or text not in file.read_text("utf-8", "replace"):
             return None
     return list(feedback)

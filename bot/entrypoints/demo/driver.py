@@ -152,7 +152,7 @@ class Demo:
     def _invite(self, record: Record, gate: Gate) -> None:
         url = f"{record.api_url}/repos/{record.owner}/{record.name}/issues/{gate.number}/comments"
         header = self._home.header_file(MAINTAINER)
-        reason = self._story.rejection.partition(":")[0]
+        reason = self._story.rejection.partition(":")[0] if gate.name == "merge" else "<why>"
         self._screen.say(
             f"        read it, then answer in another terminal:\n"
             f'          {self._options.program} demo say "/approve"\n'
