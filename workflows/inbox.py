@@ -1,9 +1,12 @@
 """The inbox: a stored delivery is read, its events are decided, and whoever asked is answered."""
 
 import json
+import logging
+import time
 from collections.abc import Callable
 
 from dbos import DBOS
+from pydantic import TypeAdapter
 from sqlalchemy import select, update
 
 from bot.adapters.github import CommentTarget, IssueTarget, Reaction
@@ -34,7 +37,10 @@ from workflows.schema.tables import deliveries
 from workflows.services import Services, services
 from workflows.steps import step
 
+log = logging.getLogger("issuewright.inbox")
 _LOOKS = 20
+_TRIES = 5
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 @DBOS.workflow(name="inbox", max_recovery_attempts=None)
@@ -54,6 +60,36 @@ def inbox(delivery_id: str) -> None:
     _settle(here.database, delivery_id, "processed", f"{len(events)} event(s)")
 
 
+@DBOS.workflow(name="missed", max_recovery_attempts=None)
+def missed(event: str) -> None:
+    """Hear an event that the reconciler has found, as if a delivery had told of it."""
+    here = services()
+    claim = here.claims.take(f"inbox:{DBOS.workflow_id}")
+    try:
+        decision = handle(here, _EVENT.validate_json(event), claim)
+    except NotFound as gone:
+        log.info("%s is gone: %s", event, gone)
+        return
+    if decision.decided != "ignored":
+        log.info("found what no delivery had told: %s", decision.decided)
+
+
+def hear(here: Services, event: Event) -> bool:
+    """Have an event heard that no delivery has told of (yet); False when it was decided, or tried often enough."""
+    cause = known_cause(event, Facts(now=now(), bot=here.github.bot()))
+    name = f"{cause or issue_of(event)}:{time.time_ns()}"
+    if cause is not None:
+        if here.journal.decided(cause) is not None:
+            return False
+        failed = DBOS.list_workflows(status="ERROR", workflow_id_prefix=f"missed:{cause}:", load_input=False)
+        if len(failed) >= _TRIES:
+            return False
+        name = f"{cause}:{len(failed)}"
+    with here.database.write() as connection:
+        here.waker.hear(connection, name, _EVENT.dump_json(event).decode(), str(issue_of(event)))
+    return True
+
+
 def handle(here: Services, event: Event, claim: Claim) -> Decision:
     """Decide one event, and acknowledge it where the person who caused it can see that."""
     decision = step("decide", Decision, decide, here, event)
@@ -64,7 +100,7 @@ def handle(here: Services, event: Event, claim: Claim) -> Decision:
 
 def decide(here: Services, event: Event) -> Decision:
     """What the event means, recorded. Facts that went stale meanwhile are gathered again."""
-    issue = _issue_of(event)
+    issue = issue_of(event)
     cause = known_cause(event, Facts(now=now(), bot=here.github.bot()))
     earlier = here.journal.decided(cause) if cause else None
     if earlier is not None:
@@ -116,7 +152,8 @@ def _settle(database: Database, delivery_id: str, status: str, detail: str) -> N
         connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
 
 
-def _issue_of(event: Event) -> IssueRef:
+def issue_of(event: Event) -> IssueRef:
+    """The issue or pull request that an event from GitHub is about."""
     match event:
         case IssueLabelled() | CommandGiven():
             return event.issue
@@ -136,7 +173,7 @@ def _react(here: Services, event: Event, content: Reaction, cause: str, claim: C
             target = IssueTarget(number=event.issue.number)
         case _:
             return
-    repository = here.github.repository(_issue_of(event).repo)
+    repository = here.github.repository(issue_of(event).repo)
 
     def act() -> str:
         repository.react(target, content)
@@ -147,7 +184,7 @@ def _react(here: Services, event: Event, content: Reaction, cause: str, claim: C
 
 
 def _reply(here: Services, event: Event, text: str, cause: str, claim: Claim) -> None:
-    issue = _issue_of(event)
+    issue = issue_of(event)
     repository = here.github.repository(issue.repo)
     key = f"{cause}:reply"
     _unless_gone(

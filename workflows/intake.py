@@ -4,6 +4,7 @@ A commit costs about the same for one row as for thirty, and writers that take t
 for the lock: so few threads write, and each takes along whatever has come meanwhile.
 """
 
+import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -114,7 +115,7 @@ def store_deliveries(database: Database, waker: Waker, batch: Sequence[Delivery]
                 tries = failed.pop(each.id) + 1
                 again = {"status": "received", "tries": tries}
                 connection.execute(update(deliveries).where(deliveries.c.id == each.id).values(**again))
-                waker.read_delivery(connection, each.id, tries)
+                waker.read_delivery(connection, each.id, tries, _about(each.payload))
         if new:
             at = stamp(now())
             rows_of_new = [
@@ -123,9 +124,19 @@ def store_deliveries(database: Database, waker: Waker, batch: Sequence[Delivery]
             ]
             connection.execute(insert(deliveries), rows_of_new)
         for each in new:
-            waker.read_delivery(connection, each.id, 1)
+            waker.read_delivery(connection, each.id, 1, _about(each.payload))
         return new
 
     stored = database.in_transaction(work)
     reach("inbox.stored")
     return stored
+
+
+def _about(payload: str) -> str:
+    """The issue or pull request that a delivery is about; whatever else it tells of stands in one line, too."""
+    told = json.loads(payload)
+    thread = told.get("issue") or told.get("pull_request")
+    repository = told.get("repository")
+    name = repository.get("full_name") if isinstance(repository, dict) else None
+    number = thread.get("number") if isinstance(thread, dict) else None
+    return f"{name}#{number}"
