@@ -4,10 +4,11 @@ import json
 import time
 from typing import Any
 
+from bot.localhub.ci_records import CheckRun, CheckSuite, Status
 from bot.localhub.clock import iso
 from bot.localhub.errors import ApiError, invalid, refuse_long
 from bot.localhub.hub import Hub
-from bot.localhub.records import Actor, CheckRun, CheckSuite, Repo, Status
+from bot.localhub.records import Actor, Repo
 from bot.localhub.shapes.checks import check_run_json, suite_json
 from bot.localhub.webhooks import emit, view_for_webhooks
 

@@ -7,6 +7,7 @@ from bot.localhub.git import Signature
 from bot.localhub.hub import Hub
 from bot.localhub.mergeability import merges_cleanly
 from bot.localhub.merging import Conflict, merge_commit, rebased_commit, squash_commit
+from bot.localhub.protection import is_behind, may_pass_over, missing
 from bot.localhub.pulls import mark_merged
 from bot.localhub.pushes import move_ref
 from bot.localhub.records import Actor, Issue, Pull, Repo
@@ -38,6 +39,8 @@ def merge(
         raise ApiError(405, "Pull Request is still a draft")
     if not merges_cleanly(hub, repo, pull):
         raise ApiError(405, "Pull Request is not mergeable")
+    if not may_pass_over(hub, repo, pull.base_ref, by):
+        _respect_rules(hub, repo, issue, pull)
     try:
         new = _merged(hub, repo, issue, pull, method, title, message, by)
     except Conflict:
@@ -46,6 +49,15 @@ def merge(
     mark_merged(hub, repo, issue, new, by)
     move_ref(hub, repo, f"refs/heads/{pull.base_ref}", pull.base_sha, new, by)
     return new
+
+
+def _respect_rules(hub: Hub, repo: Repo, issue: Issue, pull: Pull) -> None:
+    """Raise 405 with everything that the base branch still demands."""
+    demands = missing(hub, repo, issue, pull)
+    if is_behind(hub, repo, pull):
+        demands.append("The head branch is not up to date with the base branch.")
+    if demands:
+        raise ApiError(405, " ".join(demands))
 
 
 def _merged(

@@ -7,6 +7,7 @@ from bot.localhub.hub import Hub
 from bot.localhub.issue_events import note, touch
 from bot.localhub.issues import close, new_thread
 from bot.localhub.records import Actor, Issue, Pull, Repo, User
+from bot.localhub.reviews import dismiss_stale
 from bot.localhub.shapes.people import user_json
 from bot.localhub.shapes.pulls import requested_reviewers
 from bot.localhub.threads import again, emit_thread, pull_of
@@ -71,6 +72,17 @@ def open_pull_between(hub: Hub, repo: Repo, head: str, base: str) -> Pull | None
         repo.id,
         head,
         base,
+    )
+
+
+def open_pulls_from(hub: Hub, repo: Repo, head: str) -> list[Issue]:
+    """The open pull requests from a branch."""
+    return hub.store.all(
+        Issue,
+        "SELECT i.* FROM issues i JOIN pulls p ON p.issue_id = i.id"
+        " WHERE i.repo_id = ? AND i.state = 'open' AND p.head_ref = ? ORDER BY i.number",
+        repo.id,
+        head,
     )
 
 
@@ -159,6 +171,7 @@ def follow_head(hub: Hub, repo: Repo, branch: str, old: str, new: str, by: Actor
         touch(hub, issue)
         _keep_head(hub, repo, issue, old, new)
         emit_thread(hub, repo, issue, "synchronize", by, lambda view: {"before": old, "after": new})
+        dismiss_stale(hub, repo, issue, by)
 
 
 def follow_base(hub: Hub, repo: Repo, branch: str, new: str, by: Actor) -> None:

@@ -183,54 +183,26 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckSuite:
-    """All check runs of one App on one commit."""
+class ReviewComment:
+    """A comment on a line of a pull request's diff, as that stood at `commit_id`; `line` counts on `side`."""
 
     id: int
     repo_id: int
-    app_id: int
-    head_sha: str
-    head_branch: str | None
+    issue_id: int
+    review_id: int
+    author_id: int
+    body: str
+    path: str
+    side: str
+    line: int
+    start_side: str | None
+    start_line: int | None
+    position: int
+    diff_hunk: str
+    commit_id: str
+    in_reply_to: int | None
     created_at: str
     updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRun:
-    """A check run; `annotations` is a JSON array."""
-
-    id: int
-    repo_id: int
-    suite_id: int
-    app_id: int
-    name: str
-    head_sha: str
-    external_id: str
-    details_url: str | None
-    status: str
-    conclusion: str | None
-    started_at: str | None
-    completed_at: str | None
-    title: str | None
-    summary: str | None
-    text: str | None
-    annotations: str
-    born: float
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A commit status, the older form of a check."""
-
-    id: int
-    repo_id: int
-    sha: str
-    state: str
-    context: str
-    description: str | None
-    target_url: str | None
-    creator_id: int
-    created_at: str
     born: float
 
 

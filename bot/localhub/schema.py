@@ -66,6 +66,15 @@ CREATE TABLE IF NOT EXISTS reviews (
 CREATE TABLE IF NOT EXISTS review_requests (
   issue_id INTEGER NOT NULL, user_id INTEGER NOT NULL, PRIMARY KEY (issue_id, user_id));
 
+CREATE TABLE IF NOT EXISTS review_comments (
+  id INTEGER PRIMARY KEY, repo_id INTEGER NOT NULL, issue_id INTEGER NOT NULL, review_id INTEGER NOT NULL,
+  author_id INTEGER NOT NULL, body TEXT NOT NULL, path TEXT NOT NULL, side TEXT NOT NULL, line INTEGER NOT NULL,
+  start_side TEXT, start_line INTEGER, position INTEGER NOT NULL, diff_hunk TEXT NOT NULL, commit_id TEXT NOT NULL,
+  in_reply_to INTEGER, created_at TEXT NOT NULL, updated_at TEXT NOT NULL, born REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS comments_of_pull ON review_comments (issue_id);
+CREATE TABLE IF NOT EXISTS protections (
+  repo_id INTEGER NOT NULL, branch TEXT NOT NULL, rules TEXT NOT NULL, PRIMARY KEY (repo_id, branch));
+
 CREATE TABLE IF NOT EXISTS check_suites (
   id INTEGER PRIMARY KEY, repo_id INTEGER NOT NULL, app_id INTEGER NOT NULL, head_sha TEXT NOT NULL,
   head_branch TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL, UNIQUE (repo_id, app_id, head_sha));
@@ -79,6 +88,24 @@ CREATE TABLE IF NOT EXISTS statuses (
   id INTEGER PRIMARY KEY, repo_id INTEGER NOT NULL, sha TEXT NOT NULL, state TEXT NOT NULL,
   context TEXT NOT NULL, description TEXT, target_url TEXT, creator_id INTEGER NOT NULL,
   created_at TEXT NOT NULL, born REAL NOT NULL);
+
+CREATE TABLE IF NOT EXISTS deployments (
+  id INTEGER PRIMARY KEY, repo_id INTEGER NOT NULL, sha TEXT NOT NULL, ref TEXT NOT NULL, task TEXT NOT NULL,
+  environment TEXT NOT NULL, original_environment TEXT NOT NULL, description TEXT, payload TEXT NOT NULL,
+  transient INTEGER NOT NULL, production INTEGER NOT NULL, creator_id INTEGER NOT NULL, via_app INTEGER,
+  created_at TEXT NOT NULL, updated_at TEXT NOT NULL, born REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS deployments_of_commit ON deployments (repo_id, sha);
+CREATE TABLE IF NOT EXISTS deployment_statuses (
+  id INTEGER PRIMARY KEY, deployment_id INTEGER NOT NULL, state TEXT NOT NULL, description TEXT NOT NULL,
+  environment TEXT NOT NULL, environment_url TEXT NOT NULL, log_url TEXT NOT NULL, creator_id INTEGER NOT NULL,
+  via_app INTEGER, created_at TEXT NOT NULL, born REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS statuses_of_deployment ON deployment_statuses (deployment_id);
+CREATE TABLE IF NOT EXISTS workflow_runs (
+  id INTEGER PRIMARY KEY, repo_id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, path TEXT NOT NULL,
+  name TEXT NOT NULL, run_number INTEGER NOT NULL, event TEXT NOT NULL, head_branch TEXT, head_sha TEXT NOT NULL,
+  inputs TEXT NOT NULL, status TEXT NOT NULL, conclusion TEXT, actor_id INTEGER NOT NULL,
+  created_at TEXT NOT NULL, updated_at TEXT NOT NULL, started_at TEXT, born REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS runs_of_workflow ON workflow_runs (repo_id, path);
 
 CREATE TABLE IF NOT EXISTS refs (
   repo_id INTEGER NOT NULL, name TEXT NOT NULL, sha TEXT NOT NULL, PRIMARY KEY (repo_id, name));

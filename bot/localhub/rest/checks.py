@@ -4,9 +4,10 @@ import json
 
 from bot.localhub import checks
 from bot.localhub.api import Call, Routes
+from bot.localhub.ci_records import CheckRun
 from bot.localhub.errors import ApiError, forbidden, not_found
 from bot.localhub.people import Role
-from bot.localhub.records import CheckRun, Repo
+from bot.localhub.records import Repo
 from bot.localhub.shapes.checks import check_run_json, combined_status_json, status_json
 
 routes = Routes()

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from bot.localhub.records import CheckRun, CheckSuite, Issue, Pull, Repo, Status
+from bot.localhub.ci_records import CheckRun, CheckSuite, Status
+from bot.localhub.records import Issue, Pull, Repo
 from bot.localhub.shapes.people import app_json, user_json
 from bot.localhub.shapes.pulls import small_pull_json
 from bot.localhub.shapes.repos import repo_json

@@ -16,15 +16,16 @@ from bot.localhub.view import View, node_id
 Json = dict[str, Any]
 
 
-def files_of(hub: Hub, repo: Repo, pull: Pull) -> list[FileChange]:
-    """What a pull request changes: its head against the place where it left its base."""
+def files_of(hub: Hub, repo: Repo, pull: Pull, at: str | None = None) -> list[FileChange]:
+    """What a pull request changes: its head (or the commit `at`) against the place where it left its base."""
+    head = at or pull.head_sha
 
     def find() -> list[FileChange]:
         git = hub.git(repo)
-        start = git.merge_base(pull.base_sha, pull.head_sha) or pull.base_sha
-        return changed_files(git, start, pull.head_sha)
+        start = git.merge_base(pull.base_sha, head) or pull.base_sha
+        return changed_files(git, start, head)
 
-    return hub.remember(("files", repo.id, pull.base_sha, pull.head_sha), find)
+    return hub.remember(("files", repo.id, pull.base_sha, head), find)
 
 
 def commit_count(hub: Hub, repo: Repo, pull: Pull) -> int:
@@ -110,7 +111,11 @@ def full_pull_json(view: View, repo: Repo, issue: Issue, pull: Pull) -> Json:
         "mergeable_state": state,
         "merged_by": optional_user(view, pull.merged_by),
         "comments": hub.store.value("SELECT count(*) FROM comments WHERE issue_id = ?", issue.id),
-        "review_comments": 0,
+        "review_comments": hub.store.value(
+            "SELECT count(*) FROM review_comments c JOIN reviews r ON r.id = c.review_id"
+            " WHERE c.issue_id = ? AND r.state <> 'PENDING'",
+            issue.id,
+        ),
         "maintainer_can_modify": False,
         "commits": commit_count(hub, repo, pull),
         "additions": sum(file.additions for file in files),
