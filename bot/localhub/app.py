@@ -16,6 +16,7 @@ from bot.localhub.courier import Courier
 from bot.localhub.errors import ApiError, not_found
 from bot.localhub.gateway import Gateway, RequestLog
 from bot.localhub.hub import Hub
+from bot.localhub.pages.mounting import PageRoutes
 from bot.localhub.recording import Recorder, Recording
 from bot.localhub.rest import ROUTES
 
@@ -50,6 +51,7 @@ def _mount_api(app: FastAPI, hub: Hub) -> None:
         api.mount(app, hub, routes)
     api.mount(app, hub, graphql.routes, "/api")
     git_http.mount(app, hub)
+    app.router.routes.append(PageRoutes(hub))
 
 
 def _http_error(request: Request, problem: Exception) -> Response:
