@@ -63,6 +63,10 @@ class Agent:
         """One more attempt, in which it writes these files; one that `holds` waits until it is let go."""
         return self._plays({"writes": dict(files), "holds": holds})
 
+    def says(self, files: Mapping[str, str], **fields: object) -> "Agent":
+        """One more attempt, in which it writes these files and has these fields in its result."""
+        return self._plays({"writes": dict(files), "says": fields})
+
     def fails(self, why: str) -> "Agent":
         """One more attempt, which fails."""
         return self._plays({"fails": why})

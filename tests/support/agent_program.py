@@ -1,9 +1,9 @@
 """An agent for stories: `python agent_program.py FOLDER` plays what FOLDER/<role>.json says, as a real process.
 
 The request comes on stdin. Every start appends one fsynced line to FOLDER/paid.jsonl: that is what a model would
-have charged for. A turn is `{"writes": {path: text}, "fails": why, "holds": bool}`, one an attempt, the last one
+have charged for. A turn is `{"writes": {path: text}, "fails": why, "holds": bool, "says": {…}}`, one an attempt, the last one
 from then on; `{feedback}` in a text becomes the reasons that the request gives, `{folder}` in a path the folder of
-artifacts. A turn that holds waits for the
+artifacts, and what it `says` goes into its result. A turn that holds waits for the
 file FOLDER/go, or for SIGINT, which ends it with what it cost.
 """
 
@@ -49,7 +49,8 @@ def play(turn: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
         file = Path(request["workspace"]) / path.replace("{folder}", folder)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text.replace("{feedback}", feedback))
-    return {"status": "ok", "summary": f"Write {', '.join(turn.get('writes', {})) or 'nothing'}"}
+    summary = f"Write {', '.join(turn.get('writes', {})) or 'nothing'}"
+    return {"status": "ok", "summary": summary, **turn.get("says", {})}
 
 
 def answer(**fields: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.adapters.agents import AGENTS, agent
 from bot.adapters.agents.contract import Ending, Reported
-from bot.domain.agents import AgentRequest, AgentStatus
+from bot.domain.agents import AgentRequest, AgentStatus, Finding
 from bot.domain.errors import UserError
 from bot.domain.refs import AttemptRef, IssueRef, RepoRef
 
@@ -37,6 +37,17 @@ def test_the_file_is_the_answer(attempt_dir: Path) -> None:
     assert (result.session_id, result.seconds, result.exit_code) == ("x", 3.5, 0)
 
 
+def test_an_answer_may_judge_and_ask(attempt_dir: Path) -> None:
+    finding = {"message": "off by one", "path": "./a.py", "line": 3, "severity": "warning"}
+    answer = {"opinion": "changes", "findings": [finding, {"message": "no tests"}], "questions": ["Round up?"]}
+    result = read(attempt_dir, file=json.dumps(answer))
+    assert (result.status, result.opinion, result.questions) == (AgentStatus.OK, "changes", ("Round up?",))
+    assert result.findings == (
+        Finding(message="off by one", path="a.py", line=3, severity="warning"),
+        Finding(message="no tests"),
+    )
+
+
 def test_else_the_last_object_on_stdout(attempt_dir: Path) -> None:
     stdout = '{"summary": "first"}\n{"summary": "last"}\n{"event": "progress", "message": "m"}\n{broken\n[1]\nbye\n'
     assert read(attempt_dir, stdout=stdout).summary == "last"
@@ -53,6 +64,11 @@ def test_else_the_last_object_on_stdout(attempt_dir: Path) -> None:
         ('{"cost_usd": -1}', "cost_usd"),
         ('{"cost_usd": NaN}', "cost_usd"),
         ('{"input_tokens": "many"}', "input_tokens"),
+        ('{"opinion": "maybe"}', "opinion"),
+        ('{"findings": [{"path": "a.py"}]}', "findings.0.message"),
+        ('{"findings": [{"message": "m", "path": "../a.py"}]}', "findings.0.path"),
+        ('{"findings": [{"message": "m", "line": -1}]}', "findings.0.line"),
+        ('{"questions": "none"}', "questions"),
         ("[" * 100_000, "JSON"),
         ('{"summary": "' + "x" * 2_000_000 + '"}', "larger than"),
     ],

@@ -1,6 +1,7 @@
 """The scripted agent: the first rule that fits is played by a real process; what no rule answers is an error."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -271,3 +272,56 @@ def test_the_player_starts_quickly_and_needs_nothing_of_the_package(stage: Stage
     assert "-I" in stage.launch(rules("says: hello")).argv
     assert not any(name.startswith("PYTHON") for name in stage.launch(rules("says: hello")).env)
     assert os.environ.get("HOME") != stage.launch(rules("says: hello")).env["HOME"]
+
+
+JUDGING = """
+roles:
+  reviewer:
+    - when: {workspace_contains: {"{folder}/plan.md": "mended"}}
+      opinion: pass
+    - when: {workspace_contains: {"{folder}/plan.md": ""}}
+      writes: {"{output}": "Changes\\n"}
+      opinion: changes
+      finds:
+        - {message: "{title} is wrong", path: "{folder}/plan.md", line: 2}
+        - {message: "no tests", severity: warning}
+      asks: ["Is {title} all?"]
+"""
+REVIEW = {"role": "reviewer", "inputs": ("specs/7-add/plan.md", "x"), "outputs": ("specs/7-add/review.md",)}
+
+
+def test_it_judges_finds_and_asks(stage: Stage) -> None:
+    (stage.workspace / "specs" / "7-add").mkdir(parents=True)
+    stage.put("specs/7-add/plan.md", "a plan")
+    result = stage.plays(JUDGING, **REVIEW)
+    assert (result.opinion, result.questions) == ("changes", ("Is Add up all?",))
+    first, second = result.findings
+    assert (first.message, first.path, first.line) == ("Add up is wrong", "specs/7-add/plan.md", 2)
+    assert (second.path, second.severity) == (None, "warning")
+    assert stage.has("specs/7-add/review.md") == "Changes\n"
+
+
+def test_the_folder_is_known_by_what_is_read_too(stage: Stage) -> None:
+    (stage.workspace / "specs" / "7-add").mkdir(parents=True)
+    stage.put("specs/7-add/plan.md", "mended")
+    assert stage.plays(JUDGING, **{**REVIEW, "outputs": ()}).opinion == "pass"
+
+
+def test_a_condition_on_a_folder_that_there_is_not_does_not_hold(stage: Stage) -> None:
+    result = stage.plays(JUDGING, role="reviewer")
+    assert result.status is AgentStatus.AGENT_ERROR
+    assert "None of its 2 rules for this role fits" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("rule", "place"),
+    [
+        ("opinion: maybe", "opinion"),
+        ("finds: [{path: a.py}]", "finds.0.message"),
+        ("finds: [{message: m, path: ../a.py}]", "finds.0.path"),
+        ("asks: why", "asks"),
+    ],
+)
+def test_a_wrong_judgement_in_a_script_is_named(rule: str, place: str) -> None:
+    with pytest.raises(UserError, match=re.escape(place)):
+        read_script(rules(rule))
