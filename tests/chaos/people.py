@@ -59,10 +59,10 @@ class People:
         open_specs = {spec.issue.number: spec for spec in self.specs if spec.over_at is None}
         if not open_specs:
             return
-        for number, gate, round in self._gates_seen():
+        for number, gate, round, pull in self._gates_seen():
             spec = open_specs.get(number)
             if spec is not None and f"{gate}:{round}" not in spec.decided:
-                self._decide(spec, spec.kind.decision(gate, round))
+                self._decide(pull, spec.kind.decision(gate, round))
                 spec.decided.append(f"{gate}:{round}")
         over = self._field.query("SELECT run_id FROM runs WHERE NOT is_open") or []
         for (run_id,) in over:
@@ -74,19 +74,21 @@ class People:
         """Whether every run is over."""
         return all(spec.over_at is not None for spec in self.specs)
 
-    def _gates_seen(self) -> list[tuple[int, str, int]]:
+    def _gates_seen(self) -> list[tuple[int, str, int, int]]:
+        """Issue, gate, round, and the pull request where it says so."""
         try:
             comments = self._world.sees("/issues/comments?sort=created&direction=desc&per_page=100")
         except httpx.HTTPError:
             return []
-        ours = (each["body"] for each in comments if each["user"]["login"] == BOT)
-        found = (_GATE.search(body) for body in ours)
-        return sorted({(int(m[1]), m[2], int(m[3])) for m in found if m})
+        ours = (each for each in comments if each["user"]["login"] == BOT)
+        found = ((_GATE.search(each["body"]), int(each["issue_url"].rpartition("/")[2])) for each in ours)
+        return sorted({(int(m[1]), m[2], int(m[3]), pull) for m, pull in found if m})
 
-    def _decide(self, spec: Spec, decision: Decision) -> None:
-        pull = self._world.pull_request(spec.issue)
+    def _decide(self, pull: int, decision: Decision) -> None:
         if decision.way == "comment":
-            self._world.comments(int(pull["number"]), decision.text, by=decision.by)
+            self._world.comments(pull, decision.text, by=decision.by)
             return
-        review = {"event": "APPROVE", "body": decision.text, "commit_id": pull["head"]["sha"]}
-        self._world.hub.by(MAINTAINER, "POST", f"/pulls/{pull['number']}/reviews", review)
+        # Not from the list of pull requests: it may lag.
+        head = self._world.sees(f"/pulls/{pull}")["head"]["sha"]
+        review = {"event": "APPROVE", "body": decision.text, "commit_id": head}
+        self._world.hub.by(MAINTAINER, "POST", f"/pulls/{pull}/reviews", review)
