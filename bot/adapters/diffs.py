@@ -17,7 +17,7 @@ _MAX_ARGUMENTS = 100_000
 _LINKS_AND_REPOSITORIES = {"120000", "160000"}
 _NOTHING = "0" * 40
 _BLOBS = re.compile(rb"index ([0-9a-f]{40})\.\.([0-9a-f]{40})")
-_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(rb"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
 _PLAIN = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--diff-algorithm=myers", "--text")
 
 
@@ -117,31 +117,23 @@ def _portions(names: list[str]) -> Iterator[list[str]]:
 
 
 def _numbers(patch: bytes) -> dict[tuple[str, str], tuple[int, ...]]:
-    """Added lines by blobs. Lines inside a hunk are counted, never interpreted: what they hold cannot mislead."""
+    """Added lines by blobs. A file's own lines cannot pass for headings: each stands behind `+` or `-`."""
     found: dict[tuple[str, str], tuple[int, ...]] = {}
     blobs: tuple[str, str] | None = None
-    at = skip = 0
+    at = 0
     while at < len(patch):
         end = patch.find(b"\n", at)
         end = len(patch) if end < 0 else end
         line = patch[at : min(end, at + 200)]
         at = end + 1
-        if skip:
-            # `\ No newline at end of file` comes besides the lines that the hunk counts.
-            skip -= not line.startswith(b"\\")
-        elif match := _BLOBS.match(line):
+        if match := _BLOBS.match(line):
             blobs = (match[1].decode(), match[2].decode())
             found[blobs] = ()
         elif blobs is not None and (match := _HUNK.match(line)):
-            removed, start, count = _count(match[1]), int(match[2]), _count(match[3])
+            # A count is left out when it is 1.
+            start, count = int(match[1]), 1 if match[2] is None else int(match[2])
             found[blobs] += tuple(range(start, start + count))
-            skip = removed + count
     return found
-
-
-def _count(number: bytes | None) -> int:
-    """A hunk's count of lines, which is left out when it is 1."""
-    return 1 if number is None else int(number)
 
 
 def _text(file: _Changed, data: bytes, added: dict[tuple[str, str], tuple[int, ...]]) -> TextFile | None:

@@ -124,11 +124,9 @@ def _in_comment(comment: str, words: tuple[str, ...]) -> str | None:
 
 
 def _in_code(line: str, code: str) -> str | None:
-    found = _CODE.search(line[: len(code)])
     # What begins inside a string or a comment is no code.
-    if found is None or code[found.start()] == " ":
-        return None
-    return f"stub: {one_line(found[0], 120)}"
+    found = next((each for each in _CODE.finditer(line[: len(code)]) if code[each.start()] != " "), None)
+    return None if found is None else f"stub: {one_line(found[0], 120)}"
 
 
 @lru_cache(maxsize=32)
