@@ -54,6 +54,10 @@ check: $(DEV) ## What CI checks without running anything: ruff, mypy --strict, d
 chaos: $(DEV) ## Kill the service KILLS times at random moments (DATABASE=sqlite|postgres SEED=n)
 	@$(BIN)/python -m tests.chaos --kills $(KILLS) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
 
+.PHONY: bench
+bench: $(DEV) ## What it costs, beside the floor of each figure (ARGS="--only edge --quick"); bench/results.json
+	@$(BIN)/python -m tests.bench $(ARGS)
+
 .PHONY: format
 format: $(DEV) ## Sort imports and format the code
 	@$(BIN)/ruff check --fix-only --quiet .
