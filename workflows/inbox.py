@@ -47,6 +47,7 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 def inbox(delivery_id: str) -> None:
     """Read one stored delivery, and let every event in it be decided and acknowledged."""
     here = services()
+    here.ears.hear()
     claim = here.claims.take(f"inbox:{delivery_id}")
     try:
         events = step("read", tuple[Event, ...], _events, here, delivery_id)

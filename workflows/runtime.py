@@ -53,7 +53,8 @@ def start_worker(services: Services, limits: Limits) -> Lease:
     reap(services.database, worker)
     _every(_SWEEP_SECONDS, "sweep", lambda: _look_after(services, worker))
     _every(_TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
-    _every(services.reconcile_every.total_seconds(), "reconciler", lambda: reconcile(services))
+    often = services.reconcile_every.total_seconds()
+    _every(often, "reconciler", lambda: services.ears.time_to_look(often) and reconcile(services))
     return lease
 
 

@@ -1,6 +1,6 @@
 """What the workflows work with, wired once before DBOS is launched: recovery starts at once and must find it whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from bot.domain.agents import AgentSetting
 from bot.domain.refs import RepoRef
 from workflows.claims import Claims
 from workflows.database import Database
+from workflows.ears import Ears
 from workflows.effects import Effects
 from workflows.journal import Journal
 from workflows.wake import Waker
@@ -45,6 +46,7 @@ class Services:
     trigger_labels: tuple[str, ...]
     commands_directory: Path
     reconcile_every: timedelta
+    ears: Ears = field(default_factory=Ears)
 
 
 _services: Services | None = None

@@ -1,10 +1,10 @@
 """An agent for stories: `python agent_program.py FOLDER` plays what FOLDER/<role>.json says, as a real process.
 
 The request comes on stdin. Every start appends one fsynced line to FOLDER/paid.jsonl: that is what a model would
-have charged for. A turn is `{"writes": {path: text}, "fails": why, "holds": bool, "says": {…}}`, one an attempt, the last one
-from then on; `{feedback}` in a text becomes the reasons that the request gives, `{folder}` in a path the folder of
-artifacts, and what it `says` goes into its result. A turn that holds waits for the
-file FOLDER/go, or for SIGINT, which ends it with what it cost.
+have charged for. A turn is `{"writes": {path: text}, "says": {field: value}, "fails": why, "holds": bool}`, one an
+attempt, the last one from then on; `{feedback}` in a text becomes the reasons that the request gives, `{folder}` in a
+path the folder of artifacts, and what it `says` goes into its result. A turn that holds waits for the file FOLDER/go,
+or for SIGINT, which ends it with what it cost.
 """
 
 import json
