@@ -49,6 +49,15 @@ class Database:
             with reader.begin():
                 yield reader
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that only reads, and whose every statement sees the database as it was at the first."""
+        options = {"reads_only": True} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self.engine.connect() as connection:
+            reader = connection.execution_options(**options)
+            with reader.begin():
+                yield reader
+
     def in_transaction(self, work: Callable[[Connection], Result]) -> Result:
         """Do `work` in one transaction, again from the start when another writer came first (compare-and-set)."""
         give_up_at = time.monotonic() + self._wait_seconds

@@ -30,6 +30,7 @@ from workflows import budgets, projections
 from workflows.attempt_keys import deployment_ref
 from workflows.clock import now, stamp
 from workflows.database import Database
+from workflows.records import records_of, row_of
 from workflows.schema.tables import attempts, decisions, deployments, entries, runs
 from workflows.wake import Waker
 
@@ -59,7 +60,7 @@ class Journal:
     def records(self, run_id: str) -> list[Record]:
         """The run's stored entries, in order."""
         with self._database.read() as connection:
-            return _records(connection, run_id)
+            return records_of(connection, run_id)
 
     def open_run_of(self, issue: IssueRef) -> str | None:
         """The id of the open run that belongs to this issue or pull request; None when there is none."""
@@ -183,7 +184,7 @@ class Journal:
         run = apply(None, entry, record.seq, record.hash, at)
         assert run is not None
         projections.insert_run(connection, run, at)
-        connection.execute(insert(entries).values(**_row(record)))
+        connection.execute(insert(entries).values(**row_of(record)))
         self._wake(connection, run, entry, driver_goes_on=False)
 
     def _append(self, connection: Connection, run: Run, cause: str, entry: Recorded, *, driver_goes_on: bool) -> None:
@@ -191,7 +192,7 @@ class Journal:
         record = seal(run.id, run.seq + 1, run.hash, cause, at, entry)
         after = apply(run, entry, record.seq, record.hash, at)
         assert after is not None
-        connection.execute(insert(entries).values(**_row(record)))
+        connection.execute(insert(entries).values(**row_of(record)))
         projections.update_run(connection, before=run, after=after, entry=entry, at=at)
         if isinstance(entry, AttemptFinished):
             budgets.settle(connection, run, entry)
@@ -221,7 +222,7 @@ class Journal:
 
     @staticmethod
     def _load(connection: Connection, run_id: str) -> Run | None:
-        return fold(_records(connection, run_id))
+        return fold(records_of(connection, run_id))
 
 
 def publishing_begins(database: Database, run_id: str, workflow_id: str) -> bool:
@@ -240,15 +241,6 @@ def _is_claimed(run: Run, move: Move) -> bool:
             return run.merging == move.subject
         case _:
             return False
-
-
-def _records(connection: Connection, run_id: str) -> list[Record]:
-    query = select(entries).where(entries.c.run_id == run_id).order_by(entries.c.seq)
-    return [Record(**{**row._mapping, "at": datetime.fromisoformat(row.at)}) for row in connection.execute(query)]
-
-
-def _row(record: Record) -> dict[str, object]:
-    return {**record.model_dump(), "at": stamp(record.at)}
 
 
 def _open_run_of(connection: Connection, issue: IssueRef) -> str | None:

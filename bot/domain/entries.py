@@ -7,7 +7,7 @@ stored bytes are never rewritten.
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -361,8 +361,15 @@ Entry = Recorded | Unreadable
 
 _ADAPTER: TypeAdapter[Recorded] = TypeAdapter(Annotated[Recorded, Field(discriminator="kind")])
 
+_KNOWN = {(each.model_fields["kind"].default, each.model_fields["version"].default) for each in get_args(Recorded)}
+
 _UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """(kind, version) → a function that turns stored data of that version into the next version's."""
+
+
+def is_known(kind: str, version: int) -> bool:
+    """Whether this release knows entries of that kind and version (one may still be damaged)."""
+    return (kind, version) in _KNOWN or (kind, version) in _UPCASTS
 
 
 def read_entry(kind: str, version: int, body: str) -> Entry:
