@@ -1,5 +1,6 @@
 """A figure of the bench: a median, its floor, the ratio of both, and the target it is held against."""
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -85,4 +86,4 @@ def interleaved(rounds: int, measures: Mapping[str, Callable[[], float]]) -> Sam
 def percentile(samples: Sequence[float], share: float) -> float:
     """The smallest sample that at least this share (0 to 1) of them do not exceed."""
     ordered = sorted(samples)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
