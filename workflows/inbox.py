@@ -102,7 +102,7 @@ def handle(here: Services, event: Event, claim: Claim) -> Decision:
 def decide(here: Services, event: Event) -> Decision:
     """What the event means, recorded. Facts that went stale meanwhile are gathered again."""
     issue = issue_of(event)
-    cause = known_cause(event, Facts(now=now(), bot=here.github.bot()))
+    cause = known_cause(event, Facts(now=now(), bot=patiently(here.github.bot)))
     earlier = here.journal.decided(cause) if cause else None
     if earlier is not None:
         return earlier
@@ -144,7 +144,10 @@ def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
     except UserError as error:
         DBOS.logger.warning(f"delivery {delivery_id}: {error}")
         return ()
-    return () if isinstance(found, Ignored) else found
+    if isinstance(found, Ignored):
+        return ()
+    # An App may be installed on more than this service was told to serve.
+    return tuple(event for event in found if issue_of(event).repo in here.repositories)
 
 
 def _settle(database: Database, delivery_id: str, status: str, detail: str) -> None:

@@ -107,6 +107,8 @@ def _command(run: Run | None, event: CommandGiven, facts: Facts) -> Decision:
         why = "This comment was edited, and an edit never runs a command"
         reason = f"{why}: please repeat `/{event.verb}` in a new comment."
         return Refusal(reason=reason, cause=event.cause)
+    if run is None and command.needs_run and not event.explicit and facts.permission < command.permission:
+        return Ignored(why="no run is open there, and the word may have been meant for another bot")
     if facts.permission < command.permission:
         needed = command.permission.name.lower()
         reason = f"`/{event.verb}` needs {needed} permission on this repository, which @{event.by.login} does not have."

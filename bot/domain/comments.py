@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from bot.domain.values import Value
 
+MOST_COMMANDS = 10
+"""Each costs requests to GitHub: one comment must not be able to ask for thousands of them."""
 PREFIX = "issuewright"
 _COMMAND = re.compile(r" {0,3}/(?P<verb>[a-z][a-z-]*)(?:\s+(?P<argument>\S.*))?\Z", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(?:(?P<ticks>`{3,})[^`]*|(?P<tildes>~{3,}).*)\Z")
@@ -24,11 +26,13 @@ class FoundCommand(Value):
 
 
 def find_commands(body: str) -> tuple[FoundCommand, ...]:
-    """All commands in a comment, in order; `text` is what follows each, up to the next."""
+    """The commands in a comment, in order, the first few of them; `text` is what follows each, up to the next."""
     found: list[FoundCommand] = []
     following: list[list[str]] = []
     for number, (line, is_prose) in enumerate(_visible_lines(body), start=1):
         command = _parse(number, line) if is_prose else None
+        if command is not None and len(found) == MOST_COMMANDS:
+            break
         if command is not None:
             found.append(command)
             following.append([])

@@ -233,6 +233,13 @@ def test_where_short_commands_are_off_they_belong_to_other_bots() -> None:
     assert isinstance(accept(AT_GATE, says("approve", explicit=False), facts(pull=pull())), Accepted)
 
 
+def test_a_strangers_short_command_where_nothing_runs_is_another_bots() -> None:
+    stranger = facts(permission=Permission.READ)
+    assert isinstance(accept(None, says("approve", explicit=False), stranger), Ignored)
+    assert refusal_of(accept(None, says("approve", explicit=True), stranger))
+    assert refusal_of(accept(None, says("approve", explicit=False), facts()))
+
+
 def test_an_unknown_command_is_answered_with_the_known_ones_and_quoted_harmlessly() -> None:
     reason = refusal_of(accept(AT_GATE, says("`@acme/all"), facts(permission=Permission.NONE)))
     assert reason.startswith("I do not know `/'@acme/all`. I know `/spec`, `/approve`, ")

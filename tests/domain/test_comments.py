@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.comments import find_commands
+from bot.domain.comments import MOST_COMMANDS, find_commands
 
 ONE_COMMAND = [
     ("/approve", ("approve", "", "")),
@@ -140,3 +140,9 @@ def test_any_text_can_be_read(body: str) -> None:
 def test_what_is_quoted_gives_no_command(body: str) -> None:
     quote = "\n".join(f"> {line}" for line in body.replace("\r", "\n").split("\n"))
     assert find_commands(quote) == ()
+
+
+def test_one_comment_asks_for_a_few_things_not_for_thousands() -> None:
+    found = find_commands("/help\n" * 5000 + "/cancel")
+    assert len(found) == MOST_COMMANDS
+    assert {command.verb for command in found} == {"help"}
