@@ -140,7 +140,10 @@ class _Mover:
         ask = self._saying_nothing(lambda: self._request_review(number, asked))
         self._once(f"{prefix}:request", "review-request", ask)
         shown = self._comment(prefix, "gate-comment", "comments/gate.md.j2", view=self._gate_view(move.subject))
-        entry = GateOpened(gate=move.gate, round=move.round, comment_id=shown.id, shown_at=shown.created_at)
+        # Who was shown an earlier try of it may have answered that one.
+        first = self._here.effects.first_tried(f"{run.id}:{prefix}")
+        shown_at = min(shown.created_at, first) if first else shown.created_at
+        entry = GateOpened(gate=move.gate, round=move.round, comment_id=shown.id, shown_at=shown_at)
         return MoveMade(entry=entry, cause=f"{prefix}:opened")
 
     def _remind(self, move: m.Remind) -> MoveMade:

@@ -1,12 +1,18 @@
-"""Effects happen once: record the intent, act, record the outcome. Only an intent without an outcome makes us look."""
+"""Effects happen once: record the intent, act, record the outcome. Only an intent without an outcome makes us look.
+
+What we look for may be there and not be listed yet. So a look is repeated for a while before an effect is tried again;
+and whatever was tried again is looked at once more later (workflows/converge.py).
+"""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bot.domain.errors import Transient
+from bot.domain.errors import Rejected, Transient
 from workflows.claims import Claim
 from workflows.clock import now, stamp
 from workflows.database import Database
@@ -16,6 +22,22 @@ from workflows.schema.tables import effects
 
 NOTHING = "-"
 """The remote id of an effect that leaves nothing with an id behind (a label, a reaction)."""
+
+_LAG_SECONDS = {"merge": 0.0, "check-run": 10.0, "deployment": 10.0, "dispatch": 10.0}
+_USUAL_LAG_SECONDS = 3.0
+"""How long GitHub's lists may not show what is there: longest where a duplicate cannot be removed again."""
+_LOOK_EVERY = 0.5
+_LOOK_AGAIN_AFTER = timedelta(seconds=30)
+"""Longer than lists lag, and than a worker that was declared dead can still be on its way to GitHub."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """An effect that was tried again, and has to be looked at."""
+
+    key: str
+    kind: str
+    run_id: str | None
 
 
 class Effects:
@@ -40,12 +62,11 @@ class Effects:
         `find` looks for the effect in the outside world, and is asked only when an earlier try may have had it;
         None when repeating `act` is harmless. `intended` is kept with the intent for those who must recognise it.
         """
-        done, tried_before = self._intend(key, kind, run_id, intended)
+        done, tried_at = self._intend(key, kind, run_id, intended)
         if done is not None:
             return done
-        remote_id = self._act(kind, act, find, claim, tried_before)
-        self._settle(key, remote_id)
-        return remote_id
+        remote_id = self._act(key, kind, act, find, claim, tried_at)
+        return self._settle(key, remote_id)
 
     def remote_id(self, key: str) -> str | None:
         """The id of what the effect left in the outside world; None when it has not (been known to) happen."""
@@ -57,10 +78,40 @@ class Effects:
         with self._database.read() as connection:
             return connection.execute(select(effects.c.intended).where(effects.c.key == key)).scalar()
 
-    def forget(self, key: str) -> None:
+    def known(self, remote_ids: list[str]) -> set[str]:
+        """Those of the ids that effects are known to have left."""
+        with self._database.read() as connection:
+            query = select(effects.c.remote_id).where(effects.c.remote_id.in_(remote_ids))
+            return {str(remote_id) for remote_id in connection.execute(query).scalars()}
+
+    def run_of(self, key: str) -> str | None:
+        """The run that the effect belongs to."""
+        with self._database.read() as connection:
+            return connection.execute(select(effects.c.run_id).where(effects.c.key == key)).scalar()
+
+    def first_tried(self, key: str) -> datetime | None:
+        """When an effect that had to be tried again was tried first; None for one that was tried once."""
+        with self._database.read() as connection:
+            query = select(effects.c.intended_at).where(effects.c.key == key, effects.c.tried_again_at.is_not(None))
+            first = connection.execute(query).scalar()
+            return None if first is None else datetime.fromisoformat(first)
+
+    def to_look_at(self) -> list[Again]:
+        """The effects that were tried again and whose time to be looked at has come."""
+        query = select(effects.c.key, effects.c.kind, effects.c.run_id)
+        query = query.where(effects.c.look_again_at <= stamp(now()), effects.c.done_at.is_not(None))
+        with self._database.read() as connection:
+            return [Again(row.key, row.kind, row.run_id) for row in connection.execute(query)]
+
+    def looked_at(self, key: str) -> None:
+        """The effect is there once."""
+        with self._database.write() as connection:
+            connection.execute(update(effects).where(effects.c.key == key).values(look_again_at=None))
+
+    def forget(self, key: str, remote_id: str) -> None:
         """What the effect left was removed by somebody: it may be done anew."""
         with self._database.write() as connection:
-            connection.execute(delete(effects).where(effects.c.key == key))
+            connection.execute(delete(effects).where(effects.c.key == key, effects.c.remote_id == remote_id))
 
     def repaired(self, key: str, remote_id: str, removed: int) -> None:
         """Duplicates of the effect were removed, and `remote_id` was kept."""
@@ -70,48 +121,81 @@ class Effects:
                 update(effects).where(effects.c.key == key).values(remote_id=remote_id, repaired=repaired)
             )
 
-    def _intend(self, key: str, kind: str, run_id: str | None, intended: str) -> tuple[str | None, bool]:
-        """Record the intent; returns the remote id if it is done already, and whether it was intended before."""
+    def _intend(self, key: str, kind: str, run_id: str | None, intended: str) -> tuple[str | None, datetime | None]:
+        """Record the intent; returns the remote id if it is done already, and when it was last tried before."""
         try:
             with self._database.write() as connection:
                 values = {"key": key, "kind": kind, "run_id": run_id, "intended": intended}
                 connection.execute(insert(effects).values(**values, intended_at=stamp(now())))
-                return None, False
+                return None, None
         except IntegrityError:
             pass
         with self._database.write() as connection:
-            row = connection.execute(select(effects.c.remote_id, effects.c.done_at).where(effects.c.key == key)).one()
+            row = connection.execute(select(effects).where(effects.c.key == key)).one()
             if row.done_at is None and intended:
                 connection.execute(update(effects).where(effects.c.key == key).values(intended=intended))
-        return (row.remote_id if row.done_at else None), True
+        tried_at = datetime.fromisoformat(row.tried_again_at or row.intended_at)
+        return (row.remote_id if row.done_at else None), tried_at
 
     def _act(
         self,
+        key: str,
         kind: str,
         act: Callable[[], str],
         find: Callable[[], str | None] | None,
         claim: Claim,
-        tried_before: bool,
+        tried_at: datetime | None,
     ) -> str:
         for delay in delays():
             try:
                 reach(f"effect.{kind}.before-look-up")
-                found = find() if find and tried_before else None
+                found = _look(find, kind, tried_at) if find and tried_at else None
                 if found is not None:
                     return found
                 reach(f"effect.{kind}.before-call")
                 claim.check()
-                tried_before = True
+                if tried_at is not None:
+                    self._try_again(key)
+                tried_at = now()
                 remote_id = act()
                 reach(f"effect.{kind}.after-call")
                 return remote_id
             except Transient as trouble:
                 # It may have happened all the same: from here on we look before we act.
                 time.sleep(max(delay, trouble.retry_after or 0.0))
+            except Rejected:
+                # Refused, perhaps because an earlier try has done it.
+                found = _look(find, kind, tried_at) if find and tried_at and self.first_tried(key) else None
+                if found is None:
+                    raise
+                return found
         raise Transient(f"gave up on `{kind}`: GitHub did not take it for half an hour")
 
-    def _settle(self, key: str, remote_id: str) -> None:
+    def _try_again(self, key: str) -> None:
         with self._database.write() as connection:
-            connection.execute(
-                update(effects).where(effects.c.key == key).values(remote_id=remote_id, done_at=stamp(now()))
-            )
+            again = {"tried_again_at": stamp(now()), "look_again_at": stamp(now() + _LOOK_AGAIN_AFTER)}
+            connection.execute(update(effects).where(effects.c.key == key).values(**again))
+
+    def _settle(self, key: str, remote_id: str) -> str:
+        """Record the outcome, unless another execution was first: then its outcome counts, and ours is one too many."""
+        mine = effects.c.key == key
+        with self._database.write() as connection:
+            values = {"remote_id": remote_id, "done_at": stamp(now())}
+            if connection.execute(update(effects).where(mine, effects.c.done_at.is_(None)).values(**values)).rowcount:
+                return remote_id
+            settled = connection.execute(select(effects.c.remote_id).where(mine)).scalar()
+            if settled is None or settled == remote_id:
+                return remote_id
+            connection.execute(update(effects).where(mine).values(look_again_at=stamp(now())))
+            return str(settled)
+
+
+def _look(find: Callable[[], str | None], kind: str, tried_at: datetime) -> str | None:
+    """What `find` finds, asked again until GitHub's lists must show what was tried at that time."""
+    lag = _LAG_SECONDS.get(kind, _USUAL_LAG_SECONDS)
+    # Bounded from both sides: another machine's clock may have said when that was.
+    patience = min(lag, max(0.0, lag - (now() - tried_at).total_seconds()))
+    give_up_at = time.monotonic() + patience
+    while (found := find()) is None and time.monotonic() < give_up_at:
+        time.sleep(min(_LOOK_EVERY, max(0.0, give_up_at - time.monotonic())))
+    return found

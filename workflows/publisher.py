@@ -114,10 +114,10 @@ class _Surfaces:
             return
         key = f"{self._run.id}:{surface}"
         body = marked(text, key)
-        before = self._here.effects.remote_id(key)
-        if before is None or not self._edit(int(before), body):
-            if before is not None:
-                self._here.effects.forget(key)
+        while (before := self._here.effects.remote_id(key)) is not None and not self._edit(int(before), body):
+            # Deleted: by somebody, or by us because there were two, and then another one is known by now.
+            self._here.effects.forget(key, before)
+        if before is None:
             self._create(key, IssueRef(repo=self._run.started.issue.repo, number=number), body)
         reach(f"surface.{surface.partition(':')[0]}.changed")
         self._now_shows(surface, text)
@@ -162,7 +162,7 @@ class _Surfaces:
                 created = True
                 return str(check_run_id)
 
-            before = self._once(key, "check-run", act, lambda: self._first_check_run(report.head_sha, key))
+            before = self._once(key, "check-run", act, lambda: self._newest_check_run(report.head_sha, key))
             if created:
                 before = None
         if before is not None:
@@ -172,9 +172,9 @@ class _Surfaces:
         reach("surface.check.changed")
         self._now_shows(f"check:{run.head}", report.model_dump_json())
 
-    def _first_check_run(self, head_sha: str, key: str) -> str | None:
+    def _newest_check_run(self, head_sha: str, key: str) -> str | None:
         found = self._repository.find_check_runs(head_sha, key)
-        return str(found[0]) if found else None
+        return str(found[-1]) if found else None
 
     def label(self) -> None:
         """One state label on the issue, or none; adding and removing may be repeated."""

@@ -15,7 +15,7 @@ from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestCha
 from bot.domain.forge import Comment
 from bot.domain.payloads import commands_in_comment, events_of_review
 from bot.domain.refs import IssueRef, RepoRef
-from workflows import inbox
+from workflows import converge, inbox
 from workflows.clock import now, stamp
 from workflows.schema.tables import watermarks
 from workflows.services import Services
@@ -37,6 +37,7 @@ def reconcile(here: Services) -> int:
             for event in _missed(here, repo, _read_until(here, repo)):
                 new += inbox.hear(here, event)
             _now_read(here, repo, began - _OVERLAP)
+            converge.tried_again(here)
         except ForgeError as trouble:
             log.warning("%s: could not be read, trying again later: %s", repo, trouble)
     return new
@@ -67,7 +68,9 @@ def _labels(here: Services, repo: RepoRef, since: datetime | None) -> Iterator[E
 
 def _comments(here: Services, repo: RepoRef, since: datetime) -> Iterator[Event]:
     bot_id = here.github.bot().id
-    for comment in here.github.repository(repo).comments_anywhere(since):
+    found = here.github.repository(repo).comments_anywhere(since)
+    converge.comments(here, repo, [comment for comment in found if comment.author.id == bot_id])
+    for comment in found:
         if comment.author.id != bot_id:
             place = IssueRef(repo=repo, number=comment.issue_number)
             yield from commands_in_comment(place, comment, edited=_was_edited(comment))

@@ -176,6 +176,8 @@ effects = Table(
     Column("remote_id", Text),
     Column("done_at", Text),
     Column("repaired", Integer, nullable=False, server_default="0"),
+    Column("tried_again_at", Text),
+    Column("look_again_at", Text),
     Index("effects_of_run", "run_id"),
 )
 

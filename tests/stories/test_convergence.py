@@ -1,0 +1,63 @@
+"""What is there twice, or was changed behind the bot's back, is put right by the reconciler."""
+
+from sqlalchemy import text
+
+from tests.stories.conftest import NewWorld
+from tests.stories.test_deliveries import OFTEN
+from tests.stories.world import GOOD, World
+
+
+def at_a_gate(new_world: NewWorld, database: str) -> tuple[World, int]:
+    world = new_world(database, settings=OFTEN)
+    world.start_service()
+    world.builder.writes(GOOD)
+    number = world.waits_for_gate(world.opens_spec("Add a health check"))
+    world.waits_for_quiet()
+    return world, number
+
+
+def as_the_bot(world: World, method: str, path: str, body: object) -> int:
+    answer = world.hub.call(method, path, world.hub.bot_token(), body)
+    assert answer.is_success, answer.text
+    return int(answer.json()["id"])
+
+
+def test_comments_of_a_worker_that_slept_are_removed(new_world: NewWorld, database: str) -> None:
+    world, number = at_a_gate(new_world, database)
+    before = world.conversation(number)
+    for comment in before:
+        as_the_bot(world, "POST", f"/issues/{number}/comments", {"body": comment["body"]})
+    assert len(world.conversation(number)) == 2 * len(before)
+    repaired = "SELECT sum(repaired) FROM effects"
+    world.waits("the duplicates to be counted", lambda: world.query(repaired)[0][0] == len(before))
+    assert [each["id"] for each in world.conversation(number)] == [each["id"] for each in before]
+
+
+def test_a_text_that_a_worker_wrote_too_late_is_shown_as_it_should_be(new_world: NewWorld, database: str) -> None:
+    world, _ = at_a_gate(new_world, database)
+    comment = next(c for c in world.conversation(1) if ":status -->" in c["body"])
+    stale = comment["body"].splitlines()[0] + "\nWorking: something of long ago."
+    as_the_bot(world, "PATCH", f"/issues/comments/{comment['id']}", {"body": stale})
+    path = f"/issues/comments/{comment['id']}"
+    world.waits("the true state to be shown", lambda: world.sees(path)["body"] == comment["body"])
+
+
+def test_the_older_of_two_check_runs_is_closed(new_world: NewWorld, database: str) -> None:
+    world, number = at_a_gate(new_world, database)
+    head = world.sees(f"/pulls/{number}")["head"]["sha"]
+    [check] = world.check_runs(head)
+    body = {"name": check["name"], "head_sha": head, "external_id": check["external_id"], "status": "in_progress"}
+    newer = as_the_bot(world, "POST", "/check-runs", body)
+    with world.database.write() as connection:
+        due = "UPDATE effects SET look_again_at = '2000-01-01T00:00:00+00:00' WHERE kind = 'check-run'"
+        connection.execute(text(due))
+
+    def repaired() -> bool:
+        first, second = sorted(world.check_runs(head), key=lambda each: int(each["id"]))
+        closed = (first["status"], first["conclusion"], first["output"]["title"])
+        return (
+            closed == ("completed", "cancelled", "Replaced") and second["output"]["title"] == check["output"]["title"]
+        )
+
+    world.waits("the older one to be closed, the newer one to say how it stands", repaired)
+    assert world.query("SELECT remote_id FROM effects WHERE kind = 'check-run'")[0][0] == str(newer)

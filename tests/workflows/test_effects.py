@@ -1,0 +1,99 @@
+"""The ledger of effects: found again in lists that lag, and told of twice when two executions acted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from bot.domain.errors import Rejected, Transient
+from workflows.claims import Claim, Claims
+from workflows.database import Database
+from workflows.effects import Effects
+from workflows.schema.migrate import migrate
+
+
+class World:
+    """A ledger, and an outside world that shows what was done only after some looks."""
+
+    def __init__(self, database: Database, hidden_for: int = 0) -> None:
+        self.effects = Effects(database)
+        self.claim: Claim = Claims(database, "tests").take("run")
+        self.done: list[str] = []
+        self.hidden_for = hidden_for
+
+    def act(self) -> str:
+        self.done.append(f"{len(self.done) + 1}")
+        return self.done[-1]
+
+    def act_and_lose_the_answer(self) -> str:
+        if not self.done:
+            self.act()
+            raise Transient("the connection was dropped")
+        return self.act()
+
+    def refuse_the_second(self) -> str:
+        if self.done:
+            raise Rejected("it exists already")
+        return self.act_and_lose_the_answer()
+
+    def find(self) -> str | None:
+        self.hidden_for -= 1
+        return self.done[0] if self.done and self.hidden_for < 0 else None
+
+    def once(self, act: object, kind: str = "comment") -> str:
+        return self.effects.once("key", kind, act, find=self.find, claim=self.claim, run_id=None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'effects.db'}")
+    migrate(opened)
+    yield opened
+    opened.close()
+
+
+def test_what_a_lagging_list_does_not_show_at_first_is_not_done_again(database: Database) -> None:
+    world = World(database, hidden_for=3)
+    assert world.once(world.act_and_lose_the_answer) == "1"
+    assert world.done == ["1"]
+    assert world.effects.to_look_at() == []
+
+
+def test_what_had_to_be_tried_again_is_looked_at_later(database: Database) -> None:
+    world = World(database, hidden_for=1000)
+    assert world.once(world.act_and_lose_the_answer) == "2"
+    assert world.effects.first_tried("key") is not None
+    assert world.effects.to_look_at() == []  # not yet: lists lag
+    with database.write() as connection:
+        connection.execute(text("UPDATE effects SET look_again_at = '2000-01-01T00:00:00+00:00'"))
+    assert [effect.key for effect in world.effects.to_look_at()] == ["key"]
+    world.effects.looked_at("key")
+    assert world.effects.to_look_at() == []
+
+
+def test_a_refusal_because_it_exists_already_is_a_success(database: Database) -> None:
+    world = World(database)
+    world.hidden_for = 9  # more looks than are made before it is tried again
+    assert world.once(world.refuse_the_second, "pull-request") == "1"
+
+
+def test_a_refusal_at_the_first_try_is_one(database: Database) -> None:
+    world = World(database)
+    world.done = ["of somebody else"]
+    with pytest.raises(Rejected):
+        world.once(world.refuse_the_second)
+
+
+def test_a_sleeper_that_acts_after_another_keeps_what_that_one_did(database: Database) -> None:
+    """SIGSTOP between check and call: another worker takes over, looks, acts and records; then the sleeper wakes."""
+    world = World(database)
+
+    def sleep_and_act() -> str:
+        other = World(database)
+        assert other.once(lambda: "of the other") == "of the other"
+        return "of the sleeper"
+
+    assert world.once(sleep_and_act) == "of the other"
+    assert world.effects.remote_id("key") == "of the other"
+    assert [effect.key for effect in world.effects.to_look_at()] == ["key"]
