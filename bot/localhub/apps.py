@@ -31,11 +31,17 @@ DEFAULT_EVENTS = (
     "check_run",
     "create",
     "delete",
+    "deployment",
+    "deployment_status",
     "issue_comment",
     "issues",
     "pull_request",
     "pull_request_review",
+    "pull_request_review_comment",
     "push",
+    "status",
+    "workflow_dispatch",
+    "workflow_run",
 )
 
 

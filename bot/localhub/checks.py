@@ -9,7 +9,7 @@ from bot.localhub.clock import iso
 from bot.localhub.errors import ApiError, invalid, refuse_long
 from bot.localhub.hub import Hub
 from bot.localhub.records import Actor, Repo
-from bot.localhub.shapes.checks import check_run_json, suite_json
+from bot.localhub.shapes.checks import check_run_json, status_in_webhook, suite_json
 from bot.localhub.webhooks import emit, view_for_webhooks
 
 Json = dict[str, Any]
@@ -195,7 +195,13 @@ def set_status(hub: Hub, repo: Repo, sha: str, wanted: Json, by: Actor) -> Statu
     )
     status = hub.store.one(Status, "SELECT * FROM statuses WHERE id = ?", status_id)
     assert status is not None
+    _announce_status(hub, repo, status, by)
     return status
+
+
+def _announce_status(hub: Hub, repo: Repo, status: Status, by: Actor) -> None:
+    if hub.installations_on(repo):
+        emit(hub, repo, "status", None, by.user, status_in_webhook(view_for_webhooks(hub), repo, status))
 
 
 def statuses_at(hub: Hub, repo: Repo, sha: str, latest: bool) -> list[Status]:

@@ -96,13 +96,14 @@ class DeploymentStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRun:
-    """A run of a CI workflow (`path` in the repository); `inputs` is JSON."""
+    """A run of a CI workflow (`path` in the repository); `title` is this run's own name, `inputs` is JSON."""
 
     id: int
     repo_id: int
     workflow_id: int
     path: str
     name: str
+    title: str
     run_number: int
     event: str
     head_branch: str | None

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.localhub import apps, controls, people
+from bot.localhub.control_ci import add_ci
 from bot.localhub.courier import Courier
 from bot.localhub.errors import ApiError, invalid, not_found
 from bot.localhub.gateway import RequestLog
@@ -152,6 +153,7 @@ def control_router(hub: Hub, courier: Courier, log: RequestLog) -> APIRouter:
 
     _add_deliveries(router, hub, courier)
     _add_trouble(router, hub)
+    add_ci(router, hub)
 
     @router.get("/requests")
     def requests(since: int = 0) -> list[Json]:

@@ -142,8 +142,19 @@ def comments_on(hub: Hub, issue: Issue, until: float = float("inf"), reader: int
     )
 
 
-def announce(hub: Hub, repo: Repo, issue: Issue, comment: ReviewComment, by: Actor) -> None:
-    """Send `pull_request_review_comment.created`."""
+def edit(hub: Hub, repo: Repo, issue: Issue, old: ReviewComment, body: str, by: Actor) -> ReviewComment:
+    """Change what a comment says: `pull_request_review_comment.edited`."""
+    if not body.strip():
+        raise ApiError(422, "Unprocessable Entity", ["Body can't be blank"])
+    refuse_long("PullRequestReviewComment", body)
+    hub.store.update("review_comments", old.id, body=body, updated_at=iso())
+    said = find_comment(hub, repo.id, old.id)
+    announce(hub, repo, issue, said, by, before=old.body)
+    return said
+
+
+def announce(hub: Hub, repo: Repo, issue: Issue, comment: ReviewComment, by: Actor, before: str | None = None) -> None:
+    """Send `pull_request_review_comment.created`, or `edited` when there was something `before`."""
     if not hub.installations_on(repo):
         return
     view, fresh = view_for_webhooks(hub), again(hub, issue)
@@ -151,4 +162,6 @@ def announce(hub: Hub, repo: Repo, issue: Issue, comment: ReviewComment, by: Act
         "comment": review_comment_json(view, repo, fresh, comment),
         "pull_request": pull_json(view, repo, fresh, pull_of(hub, fresh)),
     }
-    emit(hub, repo, "pull_request_review_comment", "created", by.user, content)
+    if before is not None:
+        content["changes"] = {"body": {"from": before}}
+    emit(hub, repo, "pull_request_review_comment", "created" if before is None else "edited", by.user, content)

@@ -102,9 +102,10 @@ CREATE TABLE IF NOT EXISTS deployment_statuses (
 CREATE INDEX IF NOT EXISTS statuses_of_deployment ON deployment_statuses (deployment_id);
 CREATE TABLE IF NOT EXISTS workflow_runs (
   id INTEGER PRIMARY KEY, repo_id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, path TEXT NOT NULL,
-  name TEXT NOT NULL, run_number INTEGER NOT NULL, event TEXT NOT NULL, head_branch TEXT, head_sha TEXT NOT NULL,
-  inputs TEXT NOT NULL, status TEXT NOT NULL, conclusion TEXT, actor_id INTEGER NOT NULL,
-  created_at TEXT NOT NULL, updated_at TEXT NOT NULL, started_at TEXT, born REAL NOT NULL);
+  name TEXT NOT NULL, title TEXT NOT NULL, run_number INTEGER NOT NULL, event TEXT NOT NULL,
+  head_branch TEXT, head_sha TEXT NOT NULL, inputs TEXT NOT NULL, status TEXT NOT NULL, conclusion TEXT,
+  actor_id INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL, started_at TEXT,
+  born REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS runs_of_workflow ON workflow_runs (repo_id, path);
 
 CREATE TABLE IF NOT EXISTS refs (

@@ -6,6 +6,8 @@ import time
 import zlib
 from typing import Any
 
+import yaml
+
 from bot.localhub.ci_records import WorkflowRun
 from bot.localhub.clock import iso
 from bot.localhub.errors import ApiError, not_found
@@ -20,10 +22,7 @@ STATUSES = ("queued", "in_progress", "completed")
 CONCLUSIONS = ("success", "failure", "cancelled", "neutral", "skipped", "timed_out", "action_required", "stale")
 MOST_INPUTS = 25
 MOST_INPUT_CHARACTERS = 65_535
-_NAME = re.compile(r"^name:\s*(.+?)\s*$", re.M)
-_TRIGGER = re.compile(
-    r"^\s*(on\s*:.*\bworkflow_dispatch\b|-?\s*workflow_dispatch\s*:?\s*(\{\}|~|null)?\s*(#.*)?)$", re.M
-)
+_INPUT = re.compile(r"\$\{\{\s*(?:github\.event\.)?inputs\.([\w-]+)\s*\}\}")
 
 
 def workflow_id(path: str) -> int:
@@ -31,14 +30,42 @@ def workflow_id(path: str) -> int:
     return zlib.crc32(path.encode())
 
 
-def find_workflow(hub: Hub, repo: Repo, wanted: str, ref: str | None = None) -> tuple[str, str]:
-    """Path and text of a workflow, named by its file or number, on `ref` (None: the default branch); 404 without."""
-    git, commit = hub.git(repo), hub.git(repo).commit_id(ref or repo.default_branch)
+def find_workflow(hub: Hub, repo: Repo, wanted: str, ref: str | None = None) -> tuple[str, Json]:
+    """Path and content of a workflow, named by its file or number, on `ref` (None: the default branch); 404 without."""
+    git = hub.git(repo)
+    commit = git.commit_id(ref or repo.default_branch)
     entries = git.directory(commit, FOLDER) if commit else []
     for path, kind, sha, _ in entries:
         if kind == "blob" and wanted in (path.rpartition("/")[2], str(workflow_id(path))):
-            return path, git.run("cat-file", "blob", sha).decode(errors="replace")
+            return path, _read(git.run("cat-file", "blob", sha))
     raise not_found()
+
+
+def _read(content: bytes) -> Json:
+    """A workflow file's mapping, empty when it is none. YAML reads a bare `on` as true."""
+    try:
+        read = yaml.safe_load(content)
+    except yaml.YAMLError:
+        return {}
+    return {"on" if key is True else str(key): value for key, value in read.items()} if isinstance(read, dict) else {}
+
+
+def _inputs(workflow: Json, given: Json) -> Json | None:
+    """The inputs that a dispatched run sees, defaults filled in; None when the workflow cannot be dispatched."""
+    triggers = workflow.get("on")
+    triggers = {triggers: None} if isinstance(triggers, str) else triggers
+    triggers = dict.fromkeys(triggers) if isinstance(triggers, list) else triggers
+    if not isinstance(triggers, dict) or "workflow_dispatch" not in triggers:
+        return None
+    declared: Json = (triggers["workflow_dispatch"] or {}).get("inputs") or {}
+    unexpected = [name for name in given if name not in declared]
+    if unexpected:
+        raise ApiError(422, f"Unexpected inputs provided: {json.dumps(unexpected)}")
+    defaults = {name: (about or {}).get("default", "") for name, about in declared.items()}
+    for name, about in declared.items():
+        if (about or {}).get("required") and name not in given and not defaults[name]:
+            raise ApiError(422, f"Required input '{name}' not provided")
+    return defaults | given
 
 
 def dispatch(hub: Hub, repo: Repo, workflow: str, ref: str, inputs: Json, by: Actor) -> WorkflowRun:
@@ -49,15 +76,16 @@ def dispatch(hub: Hub, repo: Repo, workflow: str, ref: str, inputs: Json, by: Ac
     sha = hub.git(repo).commit_id(branch)
     if sha is None:
         raise ApiError(422, f"No ref found for: {ref}")
-    try:
-        path, text = find_workflow(hub, repo, workflow, branch)
-    except ApiError:
-        path = text = ""
-    if not _TRIGGER.search(text):
-        raise ApiError(422, "Workflow does not have 'workflow_dispatch' trigger")
     if len(inputs) > MOST_INPUTS or len(json.dumps(inputs)) > MOST_INPUT_CHARACTERS:
         raise ApiError(422, "inputs are too large.")
-    run = _start(hub, repo, path, text, "workflow_dispatch", branch, sha, inputs, by)
+    try:
+        path, content = find_workflow(hub, repo, workflow, branch)
+    except ApiError:
+        path, content = "", {}
+    known = _inputs(content, inputs)
+    if known is None:
+        raise ApiError(422, "Workflow does not have 'workflow_dispatch' trigger")
+    run = _start(hub, repo, path, content, branch, sha, known, by)
     if hub.installations_on(repo):
         sent: Json = {"inputs": inputs, "ref": f"refs/heads/{branch}", "workflow": path}
         emit(hub, repo, "workflow_dispatch", None, by.user, sent)
@@ -66,9 +94,10 @@ def dispatch(hub: Hub, repo: Repo, workflow: str, ref: str, inputs: Json, by: Ac
 
 
 def _start(
-    hub: Hub, repo: Repo, path: str, text: str, event: str, branch: str, sha: str, inputs: Json, by: Actor
+    hub: Hub, repo: Repo, path: str, content: Json, branch: str, sha: str, inputs: Json, by: Actor
 ) -> WorkflowRun:
-    named = _NAME.search(text)
+    name = str(content.get("name") or path)
+    title = _INPUT.sub(lambda found: str(inputs.get(found[1], "")), str(content.get("run-name") or name))
     earlier = hub.store.value("SELECT count(*) FROM workflow_runs WHERE repo_id = ? AND path = ?", repo.id, path)
     run_id = hub.store.new_id()
     hub.store.insert(
@@ -77,9 +106,10 @@ def _start(
         repo_id=repo.id,
         workflow_id=workflow_id(path),
         path=path,
-        name=named[1].strip("'\"") if named else path,
+        name=name,
+        title=title,
         run_number=earlier + 1,
-        event=event,
+        event="workflow_dispatch",
         head_branch=branch,
         head_sha=sha,
         inputs=json.dumps(inputs),

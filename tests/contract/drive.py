@@ -8,6 +8,15 @@ import httpx
 from tests.localhub.harness import Localhub, Receiver, app_jwt, push_change, wait_for
 
 MAIN_TEXT = "# Tally\n"
+WORKFLOW = ".github/workflows/deploy.yml"
+WORKFLOW_TEXT = """\
+name: Deploy
+run-name: Deploy ${{ inputs.version }}
+on:
+  workflow_dispatch:
+    inputs:
+      version: {required: true}
+"""
 
 
 class Company:
@@ -18,7 +27,7 @@ class Company:
         self.work = work
         for login in ("acme", "maya", "theo"):
             hub.user(login)
-        files = {"README.md": MAIN_TEXT, "tally/__init__.py": "", "bin/run": "true\n"}
+        files = {"README.md": MAIN_TEXT, "tally/__init__.py": "", "bin/run": "true\n", WORKFLOW: WORKFLOW_TEXT}
         hub.control("POST", "/repositories", {"owner": "acme", "name": "tally", "files": files})
         for login, role in (("maya", "write"), ("theo", "read")):
             place = "/repositories/acme/tally/collaborators"
@@ -61,7 +70,11 @@ def drive_everything(company: Company) -> None:
     _code(company)
     pull, head = _pull_request(company)
     _reviews(company, pull)
+    _line_comments(company, pull, head)
     _checks(company, pull, head)
+    _protection(company)
+    _deployments(company, head)
+    _workflows(company)
     _merge(company, pull, head)
     _refusals(company, pull)
 
@@ -203,6 +216,58 @@ def _reviews(company: Company, pull: int) -> None:
     company.bot("GET", f"/pulls/{pull}/comments")
     company.bot("GET", f"/issues/{pull}/timeline")
     company.bot("GET", f"/issues/{pull}/events")
+
+
+def _line_comments(company: Company, pull: int, head: str) -> None:
+    place = f"/pulls/{pull}"
+    note = {"path": "tally/health.py", "line": 1, "side": "RIGHT", "body": "Why a text?"}
+    review = company.theo("POST", f"{place}/reviews", {"event": "COMMENT", "comments": [note]})
+    (said,) = company.bot("GET", f"{place}/reviews/{review['id']}/comments")
+    company.bot("POST", f"{place}/comments/{said['id']}/replies", {"body": "So that it can say more."})
+    alone = company.maya("POST", f"{place}/comments", {**note, "commit_id": head, "body": "I see"})
+    company.maya("PATCH", f"/pulls/comments/{alone['id']}", {"body": "I see."})
+    company.bot("GET", f"/pulls/comments/{said['id']}")
+    company.bot("GET", f"{place}/comments")
+    company.bot("GET", "/pulls/comments?direction=desc")
+
+
+def _protection(company: Company) -> None:
+    rules = {
+        "required_status_checks": {"strict": False, "contexts": ["ci/test"]},
+        "enforce_admins": True,
+        "required_pull_request_reviews": {"required_approving_review_count": 1, "dismiss_stale_reviews": True},
+        "restrictions": None,
+    }
+    place = "/branches/main/protection"
+    company.hub.by("acme", "PUT", place, rules)
+    company.hub.by("acme", "GET", place)
+    company.bot("GET", "/branches/main")
+    company.hub.by("acme", "DELETE", place)
+
+
+def _deployments(company: Company, head: str) -> None:
+    wanted = {"ref": head, "environment": "preview", "required_contexts": [], "payload": {"run": "1"}}
+    deployment = company.bot("POST", "/deployments", wanted | {"description": "For a look", "auto_merge": False})
+    place = f"/deployments/{deployment['id']}"
+    done = {"state": "success", "description": "Healthy", "environment_url": "https://preview.example/"}
+    status = company.bot("POST", f"{place}/statuses", done | {"log_url": "https://preview.example/log"})
+    company.bot("GET", place)
+    company.bot("GET", f"{place}/statuses")
+    company.bot("GET", f"{place}/statuses/{status['id']}")
+    company.bot("GET", f"/deployments?sha={head}&environment=preview")
+
+
+def _workflows(company: Company) -> None:
+    place = "/actions/workflows/deploy.yml"
+    wanted = {"ref": "main", "inputs": {"version": "7"}}
+    company.bot("POST", f"{place}/dispatches", wanted)
+    made = company.bot("POST", f"{place}/dispatches", wanted | {"return_run_details": True})
+    company.bot("GET", f"{place}/runs?event=workflow_dispatch")
+    company.bot("GET", "/actions/runs")
+    control = f"/repositories/acme/tally/workflow-runs/{made['workflow_run_id']}"
+    company.hub.control("POST", control, {"status": "in_progress"})
+    company.hub.control("POST", control, {"status": "completed", "conclusion": "success"})
+    company.bot("GET", f"/actions/runs/{made['workflow_run_id']}")
 
 
 def _checks(company: Company, pull: int, head: str) -> None:

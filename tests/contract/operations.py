@@ -140,6 +140,7 @@ OPERATIONS = (
     "repos/get-branch-protection",
     "repos/get-branch-rules",
     "repos/get-deployment",
+    "repos/get-deployment-status",
     "repos/list-deployment-statuses",
     "repos/list-deployments",
     "repos/update-branch-protection",
@@ -150,6 +151,8 @@ EVENTS = (
     "check_run",
     "create",
     "delete",
+    "deployment",
+    "deployment_status",
     "issue_comment",
     "issues",
     "ping",
@@ -158,5 +161,7 @@ EVENTS = (
     "pull_request_review_comment",
     "push",
     "status",
+    "workflow_dispatch",
+    "workflow_run",
 )
 """Webhook events that we read or that localhub sends, each with all its actions."""

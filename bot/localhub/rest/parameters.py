@@ -26,6 +26,14 @@ def optional_text(body: Json, field: str) -> str | None:
     return value
 
 
+def optional_number(body: Json, field: str) -> int | None:
+    """A whole number, or None when it is absent or null."""
+    value = body.get(field)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise ApiError(422, f"Invalid request.\n\nFor 'properties/{field}', {value!r} is not an integer.")
+    return value
+
+
 def names(value: Any, field: str = "labels") -> list[str]:
     """A list of names; labels may come as objects with a name."""
     if not isinstance(value, list):

@@ -146,14 +146,6 @@ def list_pull_files(call: Call) -> object:
     return call.page(files_of(call.hub, repo, pull), lambda file: file_json(call.view, repo, pull.head_sha, file))
 
 
-@routes.get(f"{PULL}/comments")
-def list_review_comments(call: Call) -> object:
-    """GitHub's `pulls/list-review-comments`."""
-    repo = call.repo(resource=RESOURCE)
-    find_pull(call.hub, repo, call.number)
-    return call.page([], lambda nothing: nothing)
-
-
 @routes.get(f"{PULL}/requested_reviewers")
 def list_requested_reviewers(call: Call) -> object:
     """GitHub's `pulls/list-requested-reviewers`."""

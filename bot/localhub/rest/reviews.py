@@ -7,6 +7,7 @@ from bot.localhub.people import Role
 from bot.localhub.records import Issue, Repo, Review
 from bot.localhub.rest.parameters import optional_text, text
 from bot.localhub.rest.pulls import PULL, RESOURCE
+from bot.localhub.rest.review_comments import line_comments
 from bot.localhub.shapes.pulls import review_json
 from bot.localhub.threads import find_pull
 
@@ -45,8 +46,6 @@ def create_review(call: Call) -> object:
     """GitHub's `pulls/create-review`."""
     repo, body = call.repo(Role.READ, RESOURCE, "write"), call.body()
     issue, _ = find_pull(call.hub, repo, call.number)
-    if body.get("comments"):
-        raise ApiError(422, "Unprocessable Entity", ["Comments on lines are not supported by localhub yet"])
     review = reviews.review(
         call.hub,
         repo,
@@ -55,6 +54,7 @@ def create_review(call: Call) -> object:
         optional_text(body, "body") or "",
         optional_text(body, "commit_id"),
         call.actor,
+        line_comments(body.get("comments") or []),
     )
     return review_json(call.view, repo, issue, review)
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from bot.localhub.ci_records import CheckRun, CheckSuite, Status
 from bot.localhub.records import Issue, Pull, Repo
+from bot.localhub.shapes.commits import commit_json
 from bot.localhub.shapes.people import app_json, user_json
 from bot.localhub.shapes.pulls import small_pull_json
-from bot.localhub.shapes.repos import repo_json
+from bot.localhub.shapes.repos import repo_json, short_branch_json
 from bot.localhub.view import View, node_id
 
 Json = dict[str, Any]
@@ -108,6 +109,24 @@ def status_json(view: View, repo: Repo, status: Status, creator: bool = True) ->
         "updated_at": status.created_at,
     }
     return shape | {"creator": user_json(view, user)} if creator else shape
+
+
+def status_in_webhook(view: View, repo: Repo, status: Status) -> Json:
+    """A commit status as its webhook tells it."""
+    store, commit = view.hub.store, view.hub.git(repo).commit(status.sha)
+    branches = store.rows(
+        "SELECT name, sha FROM refs WHERE repo_id = ? AND sha = ? AND name LIKE 'refs/heads/%' LIMIT 10",
+        repo.id,
+        status.sha,
+    )
+    shown = status_json(view, repo, status)
+    kept = ("id", "avatar_url", "state", "description", "target_url", "context", "created_at", "updated_at")
+    return {name: shown[name] for name in kept} | {
+        "sha": status.sha,
+        "name": repo.full_name,
+        "commit": commit_json(view, repo, commit),
+        "branches": [short_branch_json(view, repo, row["name"][11:], row["sha"]) for row in branches],
+    }
 
 
 def combined_status_json(view: View, repo: Repo, sha: str, statuses: list[Status]) -> Json:

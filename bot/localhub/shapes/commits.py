@@ -6,8 +6,10 @@ from urllib.parse import quote
 
 from bot.localhub.clock import iso
 from bot.localhub.git import Commit, FileChange, Signature
+from bot.localhub.protection import protection_of
 from bot.localhub.records import Repo, User
 from bot.localhub.shapes.people import user_json
+from bot.localhub.shapes.protection import protection_summary
 from bot.localhub.view import View, node_id
 
 Json = dict[str, Any]
@@ -103,13 +105,13 @@ def file_json(view: View, repo: Repo, sha: str, file: FileChange) -> Json:
 def branch_json(view: View, repo: Repo, name: str, commit: Commit) -> Json:
     """A `Branch With Protection`."""
     api = f"{view.repo_api(repo)}/branches/{quote(name)}"
-    off: Json = {"enforcement_level": "off", "contexts": [], "checks": []}
+    rules = protection_of(view.hub, repo, name)
     return {
         "name": name,
         "commit": commit_json(view, repo, commit),
         "_links": {"self": api, "html": f"{view.repo_page(repo)}/tree/{quote(name)}"},
-        "protected": False,
-        "protection": {"enabled": False, "required_status_checks": off},
+        "protected": rules is not None,
+        "protection": protection_summary(rules),
         "protection_url": f"{api}/protection",
     }
 

@@ -9,7 +9,7 @@ from bot.localhub.clock import iso
 from bot.localhub.records import Repo
 from bot.localhub.shapes.checks import pulls_at
 from bot.localhub.shapes.people import optional_app, optional_user, user_json
-from bot.localhub.shapes.repos import repo_json
+from bot.localhub.shapes.repos import lite_repo_json
 from bot.localhub.view import View, node_id
 
 Json = dict[str, Any]
@@ -68,7 +68,7 @@ def workflow_run_json(view: View, repo: Repo, run: WorkflowRun) -> Json:
     url = f"{api}/actions/runs/{run.id}"
     workflow = f"{api}/actions/workflows/{run.workflow_id}"
     commit = view.hub.git(repo).commit(run.head_sha)
-    actor, shown = user_json(view, view.hub.user(run.actor_id)), repo_json(view, repo)
+    actor, shown = user_json(view, view.hub.user(run.actor_id)), lite_repo_json(view, repo)
     return {
         "id": run.id,
         "name": run.name,
@@ -81,7 +81,7 @@ def workflow_run_json(view: View, repo: Repo, run: WorkflowRun) -> Json:
         "run_number": run.run_number,
         "run_attempt": 1,
         "event": run.event,
-        "display_title": run.name,
+        "display_title": run.title,
         "status": run.status,
         "conclusion": run.conclusion,
         "workflow_id": run.workflow_id,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bot.localhub.people import Role, role_of
+from bot.localhub.protection import protection_of
 from bot.localhub.records import Repo, User
 from bot.localhub.shapes.people import user_json
 from bot.localhub.view import View, node_id
@@ -50,10 +51,9 @@ _TEMPLATES = {
 }
 
 
-def repo_json(view: View, repo: Repo) -> Json:
-    """A `Repository`, as webhooks and lists show it."""
-    api, page = view.repo_api(repo), view.repo_page(repo)
-    open_issues = view.hub.store.value("SELECT count(*) FROM issues WHERE repo_id = ? AND state = 'open'", repo.id)
+def lite_repo_json(view: View, repo: Repo) -> Json:
+    """A `Repository Lite`: what it is called and where its things are."""
+    api = view.repo_api(repo)
     shape: Json = {
         "id": repo.id,
         "node_id": node_id("Repository", repo.id),
@@ -61,13 +61,19 @@ def repo_json(view: View, repo: Repo) -> Json:
         "full_name": repo.full_name,
         "private": bool(repo.private),
         "owner": user_json(view, view.hub.user(repo.owner_id)),
-        "html_url": page,
+        "html_url": view.repo_page(repo),
         "description": repo.description,
         "fork": False,
         "url": api,
     }
-    shape |= {field: api + template for field, template in _TEMPLATES.items()}
-    return shape | {
+    return shape | {field: api + template for field, template in _TEMPLATES.items()}
+
+
+def repo_json(view: View, repo: Repo) -> Json:
+    """A `Repository`, as webhooks and lists show it."""
+    page = view.repo_page(repo)
+    open_issues = view.hub.store.value("SELECT count(*) FROM issues WHERE repo_id = ? AND state = 'open'", repo.id)
+    return lite_repo_json(view, repo) | {
         "created_at": repo.created_at,
         "updated_at": repo.updated_at,
         "pushed_at": repo.pushed_at,
@@ -147,4 +153,4 @@ def ref_json(view: View, repo: Repo, name: str, sha: str) -> Json:
 def short_branch_json(view: View, repo: Repo, name: str, sha: str) -> Json:
     """A `Short Branch`."""
     commit = {"sha": sha, "url": f"{view.repo_api(repo)}/commits/{sha}"}
-    return {"name": name, "commit": commit, "protected": False}
+    return {"name": name, "commit": commit, "protected": protection_of(view.hub, repo, name) is not None}
