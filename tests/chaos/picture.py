@@ -1,5 +1,6 @@
 """What a run left in the world, so normalised that two runs of the same kind can be compared."""
 
+import difflib
 import re
 from collections import Counter
 from typing import Any
@@ -41,7 +42,12 @@ def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
         more, less = (Counter(map(str, a)) - Counter(map(str, b)) for a, b in ((actual, expected), (expected, actual)))
         lines = [f"{path}: unexpected {one}" for one in more.elements()]
         return lines + [f"{path}: missing {one}" for one in less.elements()]
-    return [] if expected == actual else [f"{path}: {expected!r} expected, {actual!r} found"]
+    if expected == actual:
+        return []
+    if isinstance(expected, str) and isinstance(actual, str):
+        one, other = (text.replace("\\n", "\n").splitlines() for text in (expected, actual))
+        return [f"{path}: {line}" for line in difflib.unified_diff(one, other, lineterm="", n=0)][2:]
+    return [f"{path}: {expected!r} expected, {actual!r} found"]
 
 
 def _files(world: World, pull: dict[str, Any]) -> str:
