@@ -1,8 +1,10 @@
 """The steps of a deployment: what each does, in terms of the adapters."""
 
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from dbos import DBOS
+from sqlalchemy import ColumnElement, Row, select
 
 from bot.adapters.github_deployments import DeploymentState
 from bot.domain.agents import Finding
@@ -112,32 +114,37 @@ def command(here: Services, run: Run, workspace: Workspace, what: str, argv: Com
         argv,
         Path(workspace.path),
         record=f"{workspace.attempt.key}/{what.replace(' ', '-')}",
-        env=dict(pair.split("=", 1) for pair in environment_of(run, workspace)),
+        env=dict(pair.split("=", 1) for pair in environment_of(here, run, workspace)),
         timeout=run.started.config.deploy.timeout_seconds,
     )
     return _done(what, ran)
 
 
-def environment_of(run: Run, workspace: Workspace) -> tuple[str, ...]:
+def environment_of(here: Services, run: Run, workspace: Workspace) -> tuple[str, ...]:
     """What a deployment's commands find in their environment, as `NAME=value`."""
-    return (f"ISSUEWRIGHT_COMMIT={workspace.start}", f"ISSUEWRIGHT_RELEASE={release(run)}")
+    return (f"ISSUEWRIGHT_COMMIT={workspace.start}", f"ISSUEWRIGHT_RELEASE={release_of(here, run, workspace)}")
+
+
+def release_of(here: Services, run: Run, workspace: Workspace) -> str:
+    """The version that the workspace's commit is known by: a rollback brings back an earlier one under its own name."""
+    if workspace.start == started(run).commit:
+        return release(run)
+    good = _newest_good(here, run, deployments.c.commit_sha == workspace.start)
+    return good.release if good is not None else release(run)
 
 
 def last_good(here: Services, run: Run) -> str | None:
     """The commit that was last known to work in production; None when there was none."""
-    query = (
-        select(deployments.c.commit_sha)
-        .join(runs)
-        .where(
-            runs.c.repo == str(run.started.issue.repo),
-            deployments.c.environment == "production",
-            deployments.c.status == "success",
-        )
-        .order_by(deployments.c.finished_at.desc())
-        .limit(1)
-    )
+    good = _newest_good(here, run)
+    return None if good is None else good.commit_sha
+
+
+def _newest_good(here: Services, run: Run, *which: ColumnElement[bool]) -> Row[Any] | None:
+    """The newest deployment to the repository's production that worked."""
+    worked = (deployments.c.environment == "production") & (deployments.c.status == "success")
+    query = select(deployments).join(runs).where(runs.c.repo == str(run.started.issue.repo), worked, *which)
     with here.database.read() as connection:
-        return connection.execute(query).scalar()
+        return connection.execute(query.order_by(deployments.c.finished_at.desc()).limit(1)).first()
 
 
 def finished(run: Run, environment: Environment, done: list[Done], back: list[Done]) -> DeploymentFinished:
@@ -174,7 +181,12 @@ def report(here: Services, run: Run, announced: int, entry: DeploymentFinished, 
         repository.set_deployment_status(announced, state, entry.detail, entry.url)
         return NOTHING
 
-    here.effects.once(f"{run.id}:deployed:{announced}", "deployment-status", act, find=None, claim=claim, run_id=run.id)
+    key = f"{run.id}:deployed:{announced}"
+    try:
+        here.effects.once(key, "deployment-status", act, find=None, claim=claim, run_id=run.id)
+    except (Rejected, NotFound) as refused:
+        # What is deployed stays so, whatever GitHub's page says.
+        DBOS.logger.warning(f"{run.id}: the deployment's status is not on GitHub: {refused}")
 
 
 def clean_up(here: Services, run: Run) -> None:

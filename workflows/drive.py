@@ -83,6 +83,7 @@ class _Mover:
         self._token = token
         self._issue = run.started.issue
         self._repository = here.github.repository(self._issue.repo)
+        self._links = publisher.links(here, run)
 
     def make(self, move: m.Move) -> MoveMade | None:
         """Make the move; what it came to, or None when its claim said it all."""
@@ -187,7 +188,7 @@ class _Mover:
         return MoveMade(entry=entry, cause=f"tidied:{sha}")
 
     def _gate_view(self, subject: Subject) -> GateView:
-        return gate_view(self._run, subject, publisher.links(self._here, self._run))
+        return gate_view(self._run, subject, self._links)
 
     def _dismiss_review(self, move: m.DismissReview) -> MoveMade:
         """An approval of the plan is no approval of the code: it must not satisfy branch protection."""
@@ -234,6 +235,10 @@ class _Mover:
         if refusal.head_moved and pull.head_sha != head:
             return MoveMade(entry=HeadMoved(head=pull.head_sha), cause=f"head:{pull.head_sha}:{self._run.seq}")
         may_pass = pull.mergeable_state in ("blocked", "behind", "unknown") and not pull.draft
+        if may_pass:
+            by_command = _by_command(self._run) if "review" in refusal.reason.lower() else []
+            told = {"reason": refusal.reason, "by_command": by_command, "commit": self._links.commit(head)}
+            self._comment(f"held-up:{head}", "held-up", "comments/held_up.md.j2", **told)
         entry = MergeWasRefused(reason=refusal.reason, may_pass=may_pass)
         return MoveMade(entry=entry, cause=f"merge-refused:{self._token}")
 
@@ -241,6 +246,9 @@ class _Mover:
         """Nothing is left waiting: after a merge the issue is closed and the branch gone, else the PR is closed."""
         run = self._run
         if move.outcome == "merged":
+            shipped = run.deployment("production")
+            if shipped is not None and shipped.status != "success":
+                self._comment("production", "deployment-comment", "comments/production.md.j2", shipped=shipped)
             close = self._saying_nothing(lambda: self._repository.close_issue(self._issue.number, "completed"))
             self._once("close-issue", "close-issue", close)
             delete = self._saying_nothing(lambda: self._repository.delete_branch(run.started.branch))
@@ -305,6 +313,13 @@ class _Mover:
 
     def _is_merged(self, number: int) -> bool:
         return self._repository.pull_request(number).merged
+
+
+def _by_command(run: Run) -> list[str]:
+    """Who has approved the merge, but not in a review, which is all that GitHub counts."""
+    passed = run.passed.get(run.plan.merge_gate.name)
+    reviewers = {actor.id for actor in passed.reviews.values()} if passed else set()
+    return [actor.login for actor in passed.by if actor.id not in reviewers] if passed else []
 
 
 def _number(pull: PullRequest | None) -> str | None:

@@ -9,6 +9,7 @@ from bot.domain.forge import PullRequest
 from bot.domain.permissions import Permission
 from bot.domain.refs import IssueRef
 from bot.domain.run import Run
+from bot.domain.votes import MAY_DECIDE
 from bot.domain.yaml_files import load_model
 from workflows.attempt_keys import push_key, tidying_key
 from workflows.clock import now
@@ -33,12 +34,14 @@ def gather(services: Services, event: Event, run: Run | None) -> Facts:
                 return Facts(now=now(), bot=bot, permission=permission, start=start)
             needs_head = run is not None and event.verb == "approve"
             pull = _pull(services, run) if needs_head and run else None
-            return Facts(now=now(), bot=bot, permission=permission, pull=pull)
+            lapsed = _lapsed(services, run) if needs_head and run else ()
+            return Facts(now=now(), bot=bot, permission=permission, pull=pull, lapsed=lapsed)
         case ReviewSubmitted():
             permission = _permission(services, event.pull, event.review.author.login)
             pull = _pull(services, run) if run is not None and run.blocked else None
             said = _line_comments(services, event) if event.review.state == "CHANGES_REQUESTED" and run else ()
-            return Facts(now=now(), bot=bot, permission=permission, pull=pull, line_comments=said)
+            lapsed = _lapsed(services, run) if event.review.state == "APPROVED" and run else ()
+            return Facts(now=now(), bot=bot, permission=permission, pull=pull, line_comments=said, lapsed=lapsed)
         case PullRequestChanged() if run is not None:
             pull = _pull(services, run)
             ours = pull is not None and _is_being_pushed(services, run, pull.head_sha)
@@ -56,6 +59,13 @@ def _line_comments(services: Services, event: ReviewSubmitted) -> tuple[Finding,
 def _permission(services: Services, issue: IssueRef, login: str) -> Permission:
     repository = services.github.repository(issue.repo)
     return patiently(lambda: repository.permission(login))
+
+
+def _lapsed(services: Services, run: Run) -> tuple[int, ...]:
+    """Those whose approval of the open gate counted when they gave it, and who have lost the permission since."""
+    approved = run.gate.approvals if run.gate else ()
+    issue = run.started.issue
+    return tuple(one.id for one in approved if _permission(services, issue, one.login) < MAY_DECIDE)
 
 
 def _start_facts(services: Services, issue: IssueRef, label: str | None, branch: str | None) -> StartFacts:

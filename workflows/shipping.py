@@ -12,7 +12,7 @@ from bot.domain.errors import NotFound, Rejected
 from bot.domain.run import Run
 from bot.domain.trees import Workspace
 from workflows.claims import Claim
-from workflows.deployment_steps import Done, command, environment_of, release, started, target
+from workflows.deployment_steps import Done, command, environment_of, release_of, started, target
 from workflows.patience import patiently
 from workflows.services import Services
 
@@ -62,7 +62,7 @@ def _by_command(
         prompt="",
         workspace=workspace.path,
         limits=Limits(wall_seconds=where.timeout_seconds, idle_seconds=where.timeout_seconds),
-        settings={"argv": argv, "env": environment_of(run, workspace)},
+        settings={"argv": argv, "env": environment_of(here, run, workspace)},
     )
     claim.check()
     here.operations.start(request, agent_named("operation").launch(request, here.operations.directory(ref)))
@@ -80,7 +80,7 @@ def _by_workflow(
     key = f"{workspace.attempt.key}:dispatch"
     production = started(run).environment == "production"
     branch = run.started.base_branch if production else run.started.branch
-    inputs = {"commit": workspace.start, "release": release(run), "issuewright": key}
+    inputs = {"commit": workspace.start, "release": release_of(here, run, workspace), "issuewright": key}
 
     def find() -> str | None:
         found = repository.find_dispatched_workflow(workflow, key, run.started_at)

@@ -137,9 +137,7 @@ def _reviewed(run: Run, event: ReviewSubmitted, facts: Facts) -> Decision:
 
 
 def _review_dismissed(run: Run, event: ReviewWasDismissed) -> Decision:
-    passed = run.passed.get(run.plan.merge_gate.name)
-    counts = {*(run.gate.review_ids if run.gate else ()), *(passed.reviews if passed else ())}
-    if event.review_id not in counts:
+    if event.review_id not in run.counted_reviews:
         return Ignored(why="that review does not count for anything now")
     entry = ApprovalWithdrawn(review_id=event.review_id, by=event.by)
     return Accepted(entry=entry, cause=f"dismissed:{event.review_id}")

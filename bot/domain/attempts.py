@@ -53,7 +53,9 @@ def _handed_on(run: Run, state: StageState, entry: AttemptFinished) -> Run:
     contents = entry.contents if entry.commit is not None else run.contents
     target = run.plan.stage(entry.stage).sends_back_to
     if target is None or entry.opinion != "changes":
-        state = replace(state, done=True, feedback=(), refused=0, sent_back=0)
+        # What ships proves itself when it is deployed: candidates that fail one after the other are counted on.
+        sent_back = state.sent_back if run.plan.stage(entry.stage).ships else 0
+        state = replace(state, done=True, feedback=(), refused=0, sent_back=sent_back)
         return run.with_stage(entry.stage, state).with_contents(entry.stage, contents)
     state = replace(state, done=False, feedback=(), refused=0, sent_back=state.sent_back + 1)
     feedback = Feedback(source="agent", name=entry.stage, reason=entry.summary, findings=entry.findings)
@@ -81,7 +83,7 @@ def _passes(entry: AttemptFinished) -> bool:
 
 
 def _judged(head: str, entry: AttemptFinished) -> Judged:
-    return Judged(head, entry.artifacts_digest or "", entry.diff_digest or "")
+    return Judged(head, entry.artifacts_digest or "", entry.diff_digest or "", entry.contents)
 
 
 def _feedback(state: StageState, entry: AttemptFinished) -> tuple[Feedback, ...]:

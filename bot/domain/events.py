@@ -49,11 +49,11 @@ class ReviewSubmitted(Value):
 
 
 class ReviewWasDismissed(Value):
-    """Somebody took a submitted review out of force."""
+    """Somebody took a submitted review out of force; `by` is None where only that is known."""
 
     pull: IssueRef
     review_id: int
-    by: Actor
+    by: Actor | None = None
 
 
 class PullRequestChanged(Value):

@@ -30,12 +30,14 @@ class StartFacts(Value):
 
 class Facts(Value):
     """`permission` is that of the event's actor (for a label: of whoever put it there). `pull` is the run's pull
-    request read just now; `head_is_ours` when its head is a commit that a live attempt is about to report."""
+    request read just now; `head_is_ours` when its head is a commit that a live attempt is about to report; `lapsed` are
+    the ids of those whose approval of the open gate stands, and who may not decide any more."""
 
     now: datetime
     bot: Actor
     permission: Permission = Permission.NONE
     pull: PullRequest | None = None
     head_is_ours: bool = False
+    lapsed: tuple[int, ...] = ()
     line_comments: tuple[Finding, ...] = ()
     start: StartFacts | None = None

@@ -71,10 +71,13 @@ def _approved(run: Run, entry: e.Approved, at: datetime) -> Run:
         return run
     if gate.shown_at is None:
         return replace(run, gate=replace(gate, held=(*gate.held, entry)))
-    if any(actor.id == entry.by.id for actor in gate.approvals):
+    approvals = tuple(actor for actor in gate.approvals if actor.id not in entry.lapsed)
+    reviews = {number: actor for number, actor in gate.reviews.items() if actor.id not in entry.lapsed}
+    if any(actor.id == entry.by.id for actor in approvals):
         return run
-    reviews = gate.reviews if entry.review_id is None else {**gate.reviews, entry.review_id: entry.by}
-    gate = replace(gate, approvals=(*gate.approvals, entry.by), reviews=reviews)
+    if entry.review_id is not None:
+        reviews[entry.review_id] = entry.by
+    gate = replace(gate, approvals=(*approvals, entry.by), reviews=reviews)
     if len(gate.approvals) < run.plan.gate(gate.gate).approvals:
         return replace(run, gate=gate)
     passed = Passed(gate.subject, gate.approvals, gate.reviews)
@@ -130,7 +133,8 @@ def _artifacts_tidied(run: Run, entry: e.ArtifactsTidied, at: datetime) -> Run:
     """The stages have read what was there: nothing of it has changed for them."""
     if run.head != entry.parent:
         return run
-    judged = Judged(entry.commit, entry.artifacts_digest, entry.diff_digest)
+    before = run.judged.contents if run.judged is not None else {}
+    judged = Judged(entry.commit, entry.artifacts_digest, entry.diff_digest, before)
     return replace(run, head=entry.commit, judged=judged, tidied=entry.commit, artifacts_at=entry.parent)
 
 
@@ -204,9 +208,11 @@ def _deployment_finished(run: Run, entry: e.DeploymentFinished, at: datetime) ->
         return run
     run = replace(run, deploying=None, deployments=(*run.deployments, entry))
     ships = next((stage for stage in run.plan.stages if stage.ships), None)
-    if ships is None or entry.environment == "production" or entry.status == "success":
+    if ships is None or entry.environment == "production":
         return run
     state = run.stages[ships.name]
+    if entry.status == "success":
+        return run.with_stage(ships.name, replace(state, sent_back=0))
     run = run.with_stage(ships.name, replace(state, done=False, sent_back=state.sent_back + 1))
     feedback = Feedback(source="check", name="deployment", reason=entry.detail, findings=entry.findings)
     return run.reopened(ships.sends_back_to or ships.name, feedback)

@@ -89,11 +89,13 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A head of the branch that the checks have seen, with digests of what a person would be shown."""
+    """A head of the branch that the checks have seen, with digests of what a person would be shown: of all of it, and
+    (`contents`) of single artifacts."""
 
     head: str
     artifacts_digest: str
     diff_digest: str
+    contents: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,12 @@ class Run:
     def cap_usd(self) -> float:
         """US dollars that the run may spend in all."""
         return self.started.config.budget.run_usd if self.budget_usd is None else self.budget_usd
+
+    @property
+    def counted_reviews(self) -> set[int]:
+        """The reviews that count for the open gate, or for the merge."""
+        passed = self.passed.get(self.plan.merge_gate.name)
+        return {*(self.gate.review_ids if self.gate else ()), *(passed.reviews if passed else ())}
 
     def deployment(self, environment: Environment) -> DeploymentFinished | None:
         """The last deployment to that environment; None before there was one."""

@@ -31,12 +31,15 @@ def approve(run: Run, *, by: Actor, at: datetime, review: Review | None, facts: 
         now = facts.pull.head_sha[:10] if facts.pull else "unknown"
         moved = f"Gate `{gate.gate}` shows {head[:10]}, but the branch is at {now} now"
         return Refusal(reason=f"{moved}: I will show that one, and ask again.", cause=cause)
-    if by.id in {actor.id for actor in gate.approvals}:
+    if by.id in {actor.id for actor in gate.approvals} - {*facts.lapsed}:
         needed = run.plan.gate(gate.gate).approvals
         reason = f"You have approved gate `{gate.gate}` already: it needs {needed} people, and one more is not you."
         return Refusal(reason=reason, cause=cause)
     review_id = review.id if review is not None else None
-    entry = Approved(gate=gate.gate, round=gate.round, by=by, head=head, given_at=at, review_id=review_id)
+    lapsed = tuple(actor.id for actor in gate.approvals if actor.id in facts.lapsed)
+    entry = Approved(
+        gate=gate.gate, round=gate.round, by=by, head=head, given_at=at, review_id=review_id, lapsed=lapsed
+    )
     return Accepted(entry=entry, cause=cause)
 
 
@@ -86,6 +89,8 @@ def _cannot_decide(run: Run, by: Actor, at: datetime, facts: Facts, verb: str) -
     if gate is None and run.step is None and (run.parked or run.blocked):
         back = "`/retry <stage>`, with the reason in the lines below it, sends the work back"
         return f"Every gate is passed, so there is nothing to {verb}. {back}."
+    if gate is None and run.parked:
+        return f"No gate is open, so there is nothing to {verb}: {run.parked}. `/retry` goes on from there."
     if gate is None:
         return f"No gate is open, so there is nothing to {verb} yet. I will ask here when there is."
     # Before the gate's comment is up only our own clock can say what came first; GitHub's says it later.

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from bot.domain.gates import Subject
 from bot.domain.pipeline import Gate, Stage
 from bot.domain.refs import IssueRef
+from bot.domain.rendering.deployments import deployed
 from bot.domain.rendering.links import Links
 from bot.domain.rendering.markdown import cut
 from bot.domain.rendering.stages import result_of
@@ -65,6 +66,10 @@ def gate_view(run: Run, subject: Subject, links: Links) -> GateView:
     before = [head for head in run.seen.get(gate.name, ()) if head != subject.head]
     decided = _before_the_last_gate(run, gate)
     stages = [stage for stage in run.plan.stages_before(gate.name) if stage.name not in decided]
+    is_judged = run.judged is not None and run.judged.head == subject.head
+    contents = run.judged.contents if run.judged is not None and is_judged else run.contents
+    # What is to be merged does not hold them any more: they are read where they were last.
+    readable = run.artifacts_at if run.artifacts_at is not None and run.tidied == subject.head else subject.head
     return GateView(
         gate=gate.name,
         round=run.rounds.get(gate.name, 1),
@@ -75,12 +80,12 @@ def gate_view(run: Run, subject: Subject, links: Links) -> GateView:
         since=links.range(before[-1], subject.head) if before else "",
         changes=links.changes(pull) if run.pull_number else "",
         files=tuple(
-            ShownFile(link=links.artifact(subject.head, started.folder, name), digest=run.contents[name][:12])
+            ShownFile(link=links.artifact(readable, started.folder, name), digest=contents[name][:12])
             for name in gate.shows
-            if name in run.contents
+            if name in contents
         ),
         behind=tuple(behind for stage in stages if (behind := _behind(run, stage, links)) is not None),
-        candidate=_candidate(run),
+        candidate=deployed(run, "candidate"),
         questions=tuple(_questions(run, stages)),
         approvals=gate.approvals,
         asked=started.started_by.login,
@@ -112,15 +117,6 @@ def _before_the_last_gate(run: Run, gate: Gate) -> set[str]:
             break
         earlier = {stage.name for stage in run.plan.stages_before(other.name)}
     return earlier
-
-
-def _candidate(run: Run) -> str:
-    shipped = run.deployment("candidate")
-    if shipped is None:
-        return ""
-    how = {"success": "works", "failure": "does not work", "rolled_back": "was rolled back"}[shipped.status]
-    detail = f": {cut(shipped.detail, _LONGEST_SUMMARY)}" if shipped.detail else ""
-    return f"`{shipped.release}` {how}{detail}"
 
 
 def _questions(run: Run, stages: list[Stage]) -> list[str]:

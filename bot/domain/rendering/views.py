@@ -3,6 +3,7 @@
 from bot.domain.agents import AgentStatus
 from bot.domain.pipeline import Gate, Stage
 from bot.domain.progress import estimate
+from bot.domain.rendering.deployments import deployed
 from bot.domain.rendering.links import Links
 from bot.domain.rendering.markdown import cut
 from bot.domain.rendering.stages import Mark, result_of, stage_mark
@@ -28,7 +29,8 @@ class StepView(Value):
 
 class StatusView(Value):
     """The status comment. `trouble` is why the run needs a person, `evidence` what was found wrong last; `branch` and
-    `folder` are links, `expected` US dollars if all goes well at once, `cap` what may be spent at most."""
+    `folder` are links, `candidate` and `production` tell what was deployed there last, `expected` is US dollars if all
+    goes well at once, `cap` what may be spent at most."""
 
     headline: str
     trouble: str
@@ -43,6 +45,8 @@ class StatusView(Value):
     day_cap: float
     asked: str
     is_over: bool
+    candidate: str = ""
+    production: str = ""
 
 
 def status_view(run: Run, links: Links) -> StatusView:
@@ -62,6 +66,8 @@ def status_view(run: Run, links: Links) -> StatusView:
         day_cap=started.config.budget.day_usd,
         asked=started.started_by.login,
         is_over=run.is_over or run.is_winding_up,
+        candidate=deployed(run, "candidate"),
+        production=deployed(run, "production"),
     )
 
 
