@@ -212,19 +212,22 @@ def _spec_path(run: Run) -> str:
 
 
 def _work(here: Services, run: Run, workspace: Workspace, snapshot: Snapshot) -> Work:
-    """What the checks judge: all that changed but the spec, which is the issue's and not the stage's."""
-    spec = _spec_path(run)
-    files = tuple(file for file in snapshot.changed if file.path != spec)
-    contents = here.workspaces.contents(workspace, snapshot, without=frozenset({spec}))
+    """What the checks judge: all that changed but the spec, which is the issue's and not the stage's, and artifacts
+    that we brought back."""
+    ours = frozenset({_spec_path(run), *_brought_back(here, run, workspace)})
+    files = tuple(file for file in snapshot.changed if file.path not in ours)
+    contents = here.workspaces.contents(workspace, snapshot, without=ours)
     return Work(folder=run.started.folder, files=files, contents=contents)
 
 
 def _changed(here: Services, run: Run, workspace: Workspace, snapshot: Snapshot) -> list[str]:
-    """The paths that the agent changed: a spec that is still as we wrote it is not among them."""
+    """The paths that the agent changed: a spec that is still as we wrote it is not among them, nor are artifacts that
+    are still as we brought them back."""
     path = _spec_path(run)
     spec = Path(workspace.path) / path
     untouched = SPEC not in run.contents and spec.is_file() and spec.read_bytes() == _spec(here, run)
-    return [file.path for file in snapshot.changed if file.path != path or not untouched]
+    ours = {*([path] if untouched else []), *_brought_back(here, run, workspace)}
+    return [file.path for file in snapshot.changed if file.path not in ours]
 
 
 def _present(run: Run, stage: Stage, workspace: Workspace) -> list[str]:
@@ -247,10 +250,29 @@ def _spec(here: Services, run: Run) -> bytes:
 
 def _bring_back_artifacts(here: Services, run: Run, workspace: Workspace) -> None:
     """After a rejection of what was to be merged without them, agents find the artifacts where they were."""
-    if run.artifacts_at is None or run.tidied != workspace.start or workspace.carried is not None:
+    if run.artifacts_at is None or workspace.carried is not None:
         return
-    for path, data in here.workspaces.files_in(run.started.issue.repo, run.artifacts_at, run.started.folder).items():
+    for path, data in _tidied_away(here, run, workspace).items():
         write_inside(Path(workspace.path), path, data)
+
+
+def _brought_back(here: Services, run: Run, workspace: Workspace) -> set[str]:
+    """The artifacts that we have put there again, and that are still as they were."""
+    before = _tidied_away(here, run, workspace)
+    there = {path: Path(workspace.path) / path for path in before}
+    return {path for path, file in there.items() if _is_regular(file) and file.read_bytes() == before[path]}
+
+
+def _tidied_away(here: Services, run: Run, workspace: Workspace) -> dict[str, bytes]:
+    """The artifacts as they last were, where the attempt starts from a commit without them."""
+    repo, folder = run.started.issue.repo, run.started.folder
+    if run.artifacts_at is None or here.workspaces.files_in(repo, workspace.start, folder):
+        return {}
+    return here.workspaces.files_in(repo, run.artifacts_at, folder)
+
+
+def _is_regular(file: Path) -> bool:
+    return os.path.lexists(file) and stat.S_ISREG(file.lstat().st_mode)
 
 
 def _kept_before(run: Run, ref: AttemptRef) -> str | None:
