@@ -23,7 +23,7 @@ from bot.domain.facts import Facts
 from bot.domain.fold import apply, fold
 from bot.domain.journal import GENESIS, Record, seal
 from bot.domain.moves import Merge, Move, OpenGate, Park, StartAttempt, claim
-from bot.domain.next_moves import next_moves
+from bot.domain.next_moves import THE_RULES, next_moves
 from bot.domain.refs import AttemptRef, IssueRef, RepoRef
 from bot.domain.run import Run
 from workflows import budgets, projections
@@ -78,6 +78,12 @@ class Journal:
         with self._database.read() as connection:
             first = connection.execute(query).scalar()
             return None if first is None else datetime.fromisoformat(first)
+
+    def held_up_runs(self, repo: RepoRef) -> list[str]:
+        """The open runs of a repository whose merge its rules do not allow yet."""
+        mine = (runs.c.repo == str(repo)) & runs.c.is_open & runs.c.waiting_for.startswith(THE_RULES)
+        with self._database.read() as connection:
+            return list(connection.execute(select(runs.c.run_id).where(mine)).scalars())
 
     def unsettled_runs(self) -> list[str]:
         """The open runs that do not simply wait for people: something should be moving, or about to be shown."""

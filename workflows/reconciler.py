@@ -11,7 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.errors import ForgeError
-from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
+from bot.domain.events import (
+    CommandGiven,
+    Event,
+    IssueLabelled,
+    PullRequestChanged,
+    ReviewSubmitted,
+    ReviewWasDismissed,
+)
 from bot.domain.forge import Comment
 from bot.domain.payloads import commands_in_comment, events_of_review
 from bot.domain.refs import IssueRef, RepoRef
@@ -52,6 +59,7 @@ def _missed(here: Services, repo: RepoRef, since: datetime | None) -> Iterator[E
         return
     said = [*_comments(here, repo, beginning), *_pull_requests(here, repo, beginning)]
     yield from sorted(said, key=_when)
+    yield from _held_up(here, repo)
 
 
 def _labels(here: Services, repo: RepoRef, since: datetime | None) -> Iterator[Event]:
@@ -85,10 +93,20 @@ def _pull_requests(here: Services, repo: RepoRef, since: datetime) -> Iterator[E
         if run is None:
             continue
         for review in repository.reviews(pull.number):
+            if review.state == "DISMISSED" and review.id in run.counted_reviews:
+                yield ReviewWasDismissed(pull=ref, review_id=review.id)
             if review.author.id != bot_id and here.journal.decided(f"review:{review.id}") is None:
                 yield from events_of_review(ref, review)
-        if pull.merged or pull.state == "closed" or pull.head_sha != run.head or run.blocked:
+        if pull.merged or pull.state == "closed" or pull.head_sha != run.head:
             yield PullRequestChanged(pull=ref)
+
+
+def _held_up(here: Services, repo: RepoRef) -> Iterator[Event]:
+    """A check that ends does not change the pull request that waits for it: it is asked about at every pass."""
+    for run_id in here.journal.held_up_runs(repo):
+        run = here.journal.run(run_id)
+        if run is not None and run.pull_number is not None:
+            yield PullRequestChanged(pull=IssueRef(repo=repo, number=run.pull_number))
 
 
 def _was_edited(comment: Comment) -> bool:

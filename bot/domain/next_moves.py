@@ -19,6 +19,9 @@ from bot.domain.pipeline import Gate, Stage
 from bot.domain.progress import why_stuck
 from bot.domain.run import GateState, Run
 
+THE_RULES = "the repository's rules to allow the merge"
+"""What a run waits for whose merge GitHub does not allow yet."""
+
 
 def next_moves(run: Run) -> tuple[Move, ...]:
     """The moves to make now, most urgent first; empty when the run waits (`waiting_for` says for what) or is over.
@@ -60,7 +63,7 @@ def waiting_for(run: Run) -> str | None:
     if run.gate:
         return _approval_at(run, run.gate)
     if run.blocked:
-        return f"the repository's rules to allow the merge: {run.blocked}"
+        return f"{THE_RULES}: {run.blocked}"
     return None
 
 
