@@ -13,6 +13,7 @@ from workflows import attempt_steps as steps
 from workflows.attempt_steps import Handoff, JudgedWork, Judgement
 from workflows.drive import record
 from workflows.failpoints import reach
+from workflows.outages import through_outages
 from workflows.services import Services, services
 from workflows.steps import step
 
@@ -27,7 +28,7 @@ def attempt(run_id: str, stage: str, number: int) -> None:
     """Execute an attempt that the journal says is live, and report its end to the journal."""
     here = services()
     ref = AttemptRef(run_id=run_id, stage=stage, number=number)
-    run = here.journal.run(run_id)
+    run = through_outages(lambda: here.journal.run(run_id))
     tried = run.attempt(stage, number) if run else None
     if run is None or tried is None:
         return

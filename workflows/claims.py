@@ -5,6 +5,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from workflows.clock import now, stamp
 from workflows.database import Database
+from workflows.outages import through_outages
 from workflows.schema.tables import claims
 
 
@@ -45,6 +46,9 @@ class Claims:
             .on_conflict_do_update(index_elements=["key"], set_={"epoch": claims.c.epoch + 1, **values})
             .returning(claims.c.epoch)
         )
-        with self._database.write() as connection:
-            epoch = connection.execute(statement).scalar_one()
-        return Claim(self._database, key, epoch)
+
+        def claimed() -> int:
+            with self._database.write() as connection:
+                return int(connection.execute(statement).scalar_one())
+
+        return Claim(self._database, key, through_outages(claimed))

@@ -12,6 +12,7 @@ from workflows import shipping
 from workflows.claims import Claim
 from workflows.deployment_steps import Done
 from workflows.drive import record
+from workflows.outages import through_outages
 from workflows.services import Services, services
 from workflows.steps import step
 
@@ -20,7 +21,7 @@ from workflows.steps import step
 def deploy(run_id: str, environment: Environment, number: int) -> None:
     """Execute the deployment that the journal says is under way, and report its end to the journal."""
     here = services()
-    run = here.journal.run(run_id)
+    run = through_outages(lambda: here.journal.run(run_id))
     if (
         run is None
         or run.deploying is None

@@ -32,6 +32,7 @@ from workflows.failpoints import reach
 from workflows.gather import gather
 from workflows.journal import StaleFacts
 from workflows.markers import find_comment, marked
+from workflows.outages import through_outages
 from workflows.patience import patiently
 from workflows.schema.tables import deliveries
 from workflows.services import Services, services
@@ -151,9 +152,12 @@ def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
 
 
 def _settle(database: Database, delivery_id: str, status: str, detail: str) -> None:
-    with database.write() as connection:
-        values = {"status": status, "detail": detail[:2000], "processed_at": stamp(now())}
-        connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+    def settle() -> None:
+        with database.write() as connection:
+            values = {"status": status, "detail": detail[:2000], "processed_at": stamp(now())}
+            connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+
+    through_outages(settle)
 
 
 def issue_of(event: Event) -> IssueRef:

@@ -8,6 +8,7 @@ from dbos import DBOS
 from pydantic import TypeAdapter
 
 from workflows.failpoints import reach
+from workflows.outages import through_outages
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -25,12 +26,15 @@ def step(
     *arguments: Arguments.args,
     **named: Arguments.kwargs,
 ) -> Result:
-    """Call `work` once and record its value, of type `shape`; a replay gets the recorded value."""
+    """Call `work` once and record its value, of type `shape`; a replay gets the recorded value.
+
+    `work` may be repeated: a crash before the record does that, and the database's absence too.
+    """
     adapter = _adapter(shape)
 
     def recorded() -> Any:
         reach(f"step.{name}.before")
-        value = adapter.dump_python(work(*arguments, **named), mode="json")
+        value = adapter.dump_python(through_outages(lambda: work(*arguments, **named)), mode="json")
         reach(f"step.{name}.after")
         return value
 
