@@ -98,7 +98,7 @@ def reap(database: Database, worker: Worker) -> int:
     """
     with database.write() as connection:
         rows = connection.execute(select(workers)).all()
-        dead = [row.executor_id for row in rows if _is_dead(row, worker)]
+        dead = [row.executor_id for row in rows if is_dead(row, worker)]
         connection.execute(delete(workers).where(workers.c.executor_id.in_(dead)))
     alive = {row.executor_id for row in rows} - set(dead)
     pending = DBOS.list_workflows(status="PENDING", app_version=VERSION, load_input=False, load_output=False)
@@ -109,7 +109,8 @@ def reap(database: Database, worker: Worker) -> int:
     return len(orphaned)
 
 
-def _is_dead(row: object, worker: Worker) -> bool:
+def is_dead(row: object, worker: Worker) -> bool:
+    """Whether the row's worker has proved no life for too long, or was a process of `worker`'s machine that is gone."""
     if row.executor_id == worker.executor_id:  # type: ignore[attr-defined]
         return False
     if time.time() - row.heartbeat_at > LEASE_SECONDS:  # type: ignore[attr-defined]

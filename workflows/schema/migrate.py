@@ -27,6 +27,11 @@ def newest_revision() -> str | None:
     return ScriptDirectory.from_config(_config(None)).get_current_head()
 
 
+def revisions() -> set[str]:
+    """All revisions that this release knows."""
+    return {script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions()}
+
+
 def _config(connection: object) -> Config:
     config = Config()
     config.set_main_option("script_location", "workflows.schema:.")
