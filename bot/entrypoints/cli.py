@@ -22,7 +22,10 @@ _LAZY = {
         "bot.entrypoints.demo.command",
         "demo_command",
         "See a spec become a merged pull request, on this machine alone.",
-    )
+    ),
+    "runs": ("bot.entrypoints.operator.runs", "runs_command", "See runs, and help those that are stuck."),
+    "db": ("bot.entrypoints.operator.db", "db_command", "See to the database: its state, its schema, its backups."),
+    "audit": ("bot.entrypoints.operator.audit", "audit_command", "Prove that the record of what happened is whole."),
 }
 
 
