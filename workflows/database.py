@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
@@ -17,6 +17,9 @@ from bot.domain.errors import UserError
 Result = TypeVar("Result")
 _WAIT_SECONDS = 30.0
 _TRIES = 12
+_RINGS = "issuewright.rings"
+CHANNEL = "issuewright"
+"""Where PostgreSQL tells listeners that something was put into a queue; on SQLite they see for themselves."""
 
 
 class Database:
@@ -39,7 +42,10 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that may write; on SQLite it holds the write lock from its beginning."""
         with self.engine.begin() as connection:
+            connection.info.pop(_RINGS, None)
             yield connection
+            if connection.info.pop(_RINGS, False) and not self.is_sqlite:
+                connection.execute(select(func.pg_notify(CHANNEL, "")))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -74,6 +80,11 @@ class Database:
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+
+
+def ring_at_commit(connection: Connection) -> None:
+    """Have the workers look into their queues once this transaction, of `Database.write`, is committed."""
+    connection.info[_RINGS] = True
 
 
 def sqlalchemy_url(url: str) -> str:

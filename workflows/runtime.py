@@ -10,6 +10,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
 
 from workflows import attempt, deployment, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
 from workflows.database import Database
+from workflows.doorbell import work_queues
 from workflows.leases import Lease, Worker, reap, this_process
 from workflows.reconciler import reconcile
 from workflows.services import Services, wire
@@ -17,7 +18,8 @@ from workflows.sweep import sweep
 from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSION
 
 log = logging.getLogger("issuewright.worker")
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 1.0
+"""How often a queue is looked at without being called to it by the doorbell."""
 _SWEEP_SECONDS = 5.0
 _TIDY_SECONDS = 60.0
 
@@ -46,9 +48,11 @@ def start_worker(services: Services, limits: Limits) -> Lease:
     worker = this_process()
     lease = Lease(services.database, worker)
     lease.take()
-    DBOS(config=_config(services.database, worker.executor_id))
+    dbos = DBOS(config=_config(services.database, worker.executor_id))
+    DBOS.listen_queues([])  # the doorbell has them worked
     DBOS.launch()
     _register_queues(limits)
+    work_queues(dbos, services.database, (INBOX, RUNS, AGENTS, DEPLOYMENTS))
     lease.keep()
     reap(services.database, worker)
     _every(_SWEEP_SECONDS, "sweep", lambda: _look_after(services, worker))

@@ -6,6 +6,7 @@ from dbos import DBOSClient, EnqueueOptions
 from sqlalchemy import Connection
 
 from bot.domain.refs import AttemptRef, RepoRef
+from workflows.database import ring_at_commit
 
 APPLICATION = "issuewright"
 VERSION = "1"
@@ -92,3 +93,5 @@ class Waker:
         if delay is not None:
             options["delay_seconds"] = delay
         self._client.enqueue_in_transaction(connection, options, *arguments)
+        if delay is None:
+            ring_at_commit(connection)
