@@ -4,7 +4,6 @@ A commit costs about the same for one row as for thirty, and writers that take t
 for the lock: so few threads write, and each takes along whatever has come meanwhile.
 """
 
-import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -27,11 +26,15 @@ _MOST_CHARACTERS = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Delivery:
-    """A verified delivery, as it came; `stored` becomes True once it is kept, False when it was here before."""
+    """A verified delivery, as it came; `stored` becomes True once it is kept, False when it was here before.
+
+    Deliveries `about` the same thing are read one after the other.
+    """
 
     id: str
     event: str
     payload: str
+    about: str
     stored: "Future[bool]" = field(default_factory=Future)
 
 
@@ -45,9 +48,9 @@ class Intake:
         self._start = threading.Lock()
         self._started = False
 
-    def store(self, delivery_id: str, event: str, payload: str) -> "Future[bool]":
+    def store(self, delivery_id: str, event: str, payload: str, about: str) -> "Future[bool]":
         """Have a delivery stored and its reader woken; does not wait. One that is cancelled in time is not stored."""
-        delivery = Delivery(delivery_id, event, payload)
+        delivery = Delivery(delivery_id, event, payload, about)
         self._waiting.put(delivery)
         if not self._started:
             self._begin()
@@ -115,7 +118,7 @@ def store_deliveries(database: Database, waker: Waker, batch: Sequence[Delivery]
                 tries = failed.pop(each.id) + 1
                 again = {"status": "received", "tries": tries}
                 connection.execute(update(deliveries).where(deliveries.c.id == each.id).values(**again))
-                waker.read_delivery(connection, each.id, tries, _about(each.payload))
+                waker.read_delivery(connection, each.id, tries, each.about)
         if new:
             at = stamp(now())
             rows_of_new = [
@@ -124,19 +127,9 @@ def store_deliveries(database: Database, waker: Waker, batch: Sequence[Delivery]
             ]
             connection.execute(insert(deliveries), rows_of_new)
         for each in new:
-            waker.read_delivery(connection, each.id, 1, _about(each.payload))
+            waker.read_delivery(connection, each.id, 1, each.about)
         return new
 
     stored = database.in_transaction(work)
     reach("inbox.stored")
     return stored
-
-
-def _about(payload: str) -> str:
-    """The issue or pull request that a delivery is about; whatever else it tells of stands in one line, too."""
-    told = json.loads(payload)
-    thread = told.get("issue") or told.get("pull_request")
-    repository = told.get("repository")
-    name = repository.get("full_name") if isinstance(repository, dict) else None
-    number = thread.get("number") if isinstance(thread, dict) else None
-    return f"{name}#{number}"

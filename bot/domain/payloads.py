@@ -119,6 +119,15 @@ class _PullRequestReview(_Delivery):
 Parsed = tuple[Event, ...] | Ignored
 
 
+def thread_of(payload: dict[str, Any]) -> str:
+    """The issue or pull request that a delivery is about; whatever else a repository tells of has one name, too."""
+    thread = payload.get("issue") or payload.get("pull_request")
+    repository = payload.get("repository")
+    name = repository.get("full_name") if isinstance(repository, dict) else None
+    number = thread.get("number") if isinstance(thread, dict) else None
+    return f"{name}#{number}"
+
+
 def read_delivery(event_name: str, payload: dict[str, Any], bot_id: int | None) -> Parsed:
     """The events in one webhook payload, or why there are none.
 

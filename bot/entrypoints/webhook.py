@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from hashlib import sha256
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -14,13 +15,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from bot.domain.payloads import thread_of
+
 log = logging.getLogger("issuewright.webhook")
 PATIENCE_SECONDS = 3.0
 """How long a delivery may wait for the database; GitHub itself gives up after ten seconds."""
 _LARGE = 1 << 18
 
-Store = Callable[[str, str, str], "Future[bool]"]
-"""Keeps (delivery id, event, payload) and wakes its reader, without waiting for that; False when it was here before."""
+Store = Callable[[str, str, str, str], "Future[bool]"]
+"""Keeps (delivery id, event, payload, what it is about) and wakes its reader, without waiting for that; False when it
+was here before."""
 Ready = Callable[[], str | None]
 """Why the service cannot take work now; None when it can."""
 
@@ -41,16 +45,16 @@ def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int) -> Fa
         if not _is_signed(key, body, request.headers.get("x-hub-signature-256")):
             return _no(401, "the signature is missing or wrong: check the webhook's secret")
         delivery_id, event = request.headers.get("x-github-delivery"), request.headers.get("x-github-event")
-        # Reading a large one takes so long that the others would notice.
-        if len(body) > _LARGE:
-            problem = await anyio.to_thread.run_sync(_problem, delivery_id, event, body)
-        else:
-            problem = _problem(delivery_id, event, body)
+        problem = _problem(delivery_id, event)
         if problem is not None or delivery_id is None or event is None:
             return _no(400, problem or "malformed")
+        # Reading a large one takes so long that the others would notice.
+        payload = await anyio.to_thread.run_sync(_payload, body) if len(body) > _LARGE else _payload(body)
+        if isinstance(payload, str):
+            return _no(400, payload)
         try:
             with anyio.fail_after(PATIENCE_SECONDS):
-                new = await asyncio.wrap_future(store(delivery_id, event, body.decode()))
+                new = await asyncio.wrap_future(store(delivery_id, event, body.decode(), thread_of(payload)))
         except TimeoutError:
             return _no(503, "the database is busy: deliver again later")
         except Exception:
@@ -101,14 +105,19 @@ def _is_signed(key: bytes, body: bytes, signature: str | None) -> bool:
     return hmac.compare_digest(expected.encode(), (signature or "").encode())
 
 
-def _problem(delivery_id: str | None, event: str | None, body: bytes) -> str | None:
-    """What is malformed about a delivery that is signed; None when nothing is."""
+def _problem(delivery_id: str | None, event: str | None) -> str | None:
+    """What is malformed about the headers of a delivery that is signed; None when nothing is."""
     if not delivery_id or len(delivery_id) > 100:
         return "the header X-GitHub-Delivery is missing or too long"
     if not event or len(event) > 100:
         return "the header X-GitHub-Event is missing or too long"
+    return None
+
+
+def _payload(body: bytes) -> dict[str, Any] | str:
+    """What a delivery says, or why that cannot be read."""
     try:
         payload = json.loads(body.decode())
     except (ValueError, RecursionError):
         return "the body is not JSON"
-    return None if isinstance(payload, dict) else "the body is not a JSON object"
+    return payload if isinstance(payload, dict) else "the body is not a JSON object"

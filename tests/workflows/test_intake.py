@@ -36,13 +36,13 @@ class Counted(Waker):
         super().__init__(connect_client(database))
         self.begun, self.go = threading.Event(), threading.Event()
 
-    def read_delivery(self, connection: Connection, delivery_id: str, tries: int) -> None:
+    def read_delivery(self, connection: Connection, delivery_id: str, tries: int, about: str) -> None:
         if delivery_id.startswith("first"):
             self.begun.set()
             assert self.go.wait(10)
         if delivery_id == "poison":
             raise DataError("INSERT", {}, ValueError("cannot be stored"))
-        super().read_delivery(connection, delivery_id, tries)
+        super().read_delivery(connection, delivery_id, tries, about)
 
 
 def gathered(database: Database, ids: list[str], *, cancelled: str = "") -> dict[str, object]:
@@ -50,9 +50,9 @@ def gathered(database: Database, ids: list[str], *, cancelled: str = "") -> dict
     waker = Counted(database)
     intake = Intake(database, waker)
     threads = 1 if database.is_sqlite else 2
-    firsts = [intake.store(f"first-{number}", "issues", "{}") for number in range(threads)]
+    firsts = [intake.store(f"first-{number}", "issues", "{}", "acme/tally#7") for number in range(threads)]
     assert waker.begun.wait(10)
-    waiting = [(each, intake.store(each, "issues", "{}")) for each in ids]
+    waiting = [(each, intake.store(each, "issues", "{}", "acme/tally#7")) for each in ids]
     for each, stored in waiting:
         if each == cancelled:
             assert stored.cancel()
@@ -114,6 +114,6 @@ def test_a_failed_reading_is_read_again_once(database: Database) -> None:
     with database.write() as connection:
         connection.execute(text("UPDATE deliveries SET status = 'failed'"))
     intake = Intake(database, Waker(connect_client(database)))
-    answers = [intake.store("again", "issues", "{}") for _ in range(3)]
+    answers = [intake.store("again", "issues", "{}", "acme/tally#7") for _ in range(3)]
     assert [each.result(10) for each in answers] == [False] * 3
     assert readers(database) == ["inbox:again:1", "inbox:again:2"]
