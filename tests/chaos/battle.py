@@ -77,7 +77,8 @@ def battle(
         converge(rough, expected, result)
         if stuck:
             result.world.insert(0, stuck)
-        result.struck = rough._counts()
+        ended = sum(len(member.ended) for member in rough.field.members)
+        result.struck = rough.counts() + (f"; {ended} ends by itself" if ended else "")
         result.resumed = resumed(rough)
         result.seconds = time.time() - began
         if result.failed:
@@ -109,6 +110,10 @@ def judge(campaign: Campaign, expected: dict[str, Picture], result: Result) -> b
         survived = sum(spec.opened_at <= at <= (spec.over_at or time.time()) for at in kills)
         result.runs.append(RunResult(spec, survived, mine, repairs(campaign.field, spec), problems))
     result.world = list(problems_of_world(campaign.field))
+    if campaign.field.server is None:
+        # Nothing but our kills ends it; where the database goes away, it may want to be started again.
+        ended = [(member.name, member.ended) for member in campaign.field.members if member.ended]
+        result.world += [f"{name} ended by itself, with {codes}" for name, codes in ended]
     return bool(result.failed)
 
 

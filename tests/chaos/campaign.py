@@ -45,10 +45,10 @@ class Campaign:
         for trouble in plan:
             self._live(trouble.after)
             if time.time() > self._deadline:
-                log.warning("the time is up: no more trouble, %s", self._counts())
+                log.warning("the time is up: no more trouble, %s", self.counts())
                 break
             if self.people.is_done():
-                log.info("all %d runs are over; %s; more specs", len(self.people.specs), self._counts())
+                log.info("all %d runs are over; %s; more specs", len(self.people.specs), self.counts())
                 self.people.open_specs(self._wave)
             self._strike(trouble)
         self._come_to_an_end()
@@ -57,7 +57,7 @@ class Campaign:
         while self._agenda:
             self._live(0.2)
         self.field.heal()
-        log.info("no more trouble (%s): waiting for the runs to end", self._counts())
+        log.info("no more trouble (%s): waiting for the runs to end", self.counts())
         give_up = max(self._deadline, time.time() + 60) + 120
         last_log = time.time()
         while not (self.people.is_done() and self._is_quiet()):
@@ -69,9 +69,6 @@ class Campaign:
                 log.info("still open: %s", [s.run_id for s in self.people.specs if s.over_at is None] or "nothing")
 
     def _is_quiet(self) -> bool:
-        member = next((m for m in self.field.members if not m.is_alive()), None)
-        if member is not None:
-            raise RuntimeError(f"{member.name} ended by itself with {member.service.exit_code()}")
         return self.field.world._is_quiet()
 
     def _live(self, seconds: float) -> None:
@@ -81,6 +78,8 @@ class Campaign:
             while self._agenda and self._agenda[0][0] <= time.monotonic():
                 heapq.heappop(self._agenda)[2]()
             self.people.look()
+            for member in self.field.members:
+                member.mind()
             if time.monotonic() >= until:
                 return
             time.sleep(_TICK)
@@ -184,5 +183,6 @@ class Campaign:
     def _victim(self, trouble: Trouble) -> Member:
         return self.field.members[trouble.choice % len(self.field.members)]
 
-    def _counts(self) -> str:
+    def counts(self) -> str:
+        """What has struck, in words."""
         return ", ".join(f"{times} {kind}" for kind, times in sorted(self.struck.items())) or "no trouble"

@@ -33,18 +33,31 @@ class Member:
     kills: int = 0
     starts: list[float] = field(default_factory=list)
     stopped: bool = False
+    away: bool = False
+    ended: list[int] = field(default_factory=list)
 
     def is_alive(self) -> bool:
         return self.service.process is not None and self.service.exit_code() is None
 
     def start(self) -> None:
+        if self.is_alive():
+            return
+        self.away = False
         self.starts.append(time.time())
         self.service.spawn()
+
+    def mind(self) -> None:
+        """Start it again if it has ended by itself, as whoever runs a service does."""
+        code = self.service.exit_code()
+        if code is not None and not self.away:
+            self.ended.append(code)
+            self.start()
 
     def kill(self) -> None:
         if self.is_alive():
             self.service.kill()
             self.kills += 1
+            self.away = True
         self.stopped = False
 
     def pause(self) -> None:

@@ -52,9 +52,8 @@ def problems_of_world(field: Field) -> Iterator[str]:
         if rows:
             yield f"{len(rows)} {name}: {', '.join(str(row[0]) for row in rows[:5])}"
     schema = "" if field.world.database.is_sqlite else "dbos."
-    failed = field.query(f"SELECT workflow_uuid, error FROM {schema}workflow_status WHERE status = 'ERROR'") or []
-    for row in failed[:5]:
-        yield f"workflow {row[0]} failed"
+    failed = field.query(f"SELECT workflow_uuid FROM {schema}workflow_status WHERE status = 'ERROR'") or []
+    yield from (f"workflow {row[0]} failed" for row in failed[:5])
     yield from _files(field)
     yield from _rebuilt(field)
 
