@@ -1,5 +1,7 @@
 """Repository pages: commits, one commit, branches, and the difference between two places."""
 
+import re
+
 from starlette.responses import Response
 
 from bot.localhub import pushes
@@ -26,7 +28,7 @@ def commits(visit: Visit) -> Response:
     """The commits of a branch, or those that changed a path."""
     repo = visit.repo()
     where = spot(visit, repo, visit.parameters.get("rest") or repo.default_branch)
-    number = max(int(visit.query["page"]) if visit.query.get("page", "").isdigit() else 1, 1)
+    number = max(int(visit.query["page"]) if re.fullmatch(r"[0-9]{1,6}", visit.query.get("page", "")) else 1, 1)
     span = [f"--skip={(number - 1) * PER_PAGE}", f"--max-count={PER_PAGE + 1}", where.commit.sha]
     found = where.git.commits(*span, *(["--", where.path] if where.path else []))
     return visit.page(

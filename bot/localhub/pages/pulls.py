@@ -1,5 +1,6 @@
 """Pull request pages: the list, conversation, commits, files and checks."""
 
+import re
 from typing import Any
 
 from starlette.responses import Response
@@ -117,7 +118,7 @@ def files(visit: Visit) -> Response:
     outdated = place_threads(shown, threads_of(hub, repo, pull, comments_on(hub, issue, reader=own)))
     query = visit.query
     opened = None
-    if visit.user and query.get("line", "").isdigit() and query.get("side") in ("LEFT", "RIGHT"):
+    if visit.user and re.fullmatch(r"[0-9]{1,9}", query.get("line", "")) and query.get("side") in ("LEFT", "RIGHT"):
         opened = (query.get("path", ""), query["side"], int(query["line"]))
     pending = reviews.pending_review(hub, issue, visit.actor) if visit.user else None
     return visit.page(

@@ -27,8 +27,7 @@ def comment_on_line(visit: Visit) -> Response:
     """Comment on a line: at once, or as part of a review that is submitted later."""
     repo, issue, pull = _found(visit)
     by, body = visit.actor, visit.said("body")
-    line = visit.said("line")
-    wanted = LineComment(visit.said("path"), body, int(line) if line.isdigit() else 0, visit.said("side"))
+    wanted = LineComment(visit.said("path"), body, visit.whole("line"), visit.said("side"))
     if visit.said("how") == "review" or reviews.pending_review(visit.hub, issue, by) is not None:
         _refuse_stale(visit, pull)
         said = reviews.add_to_pending(visit.hub, repo, issue, wanted, by)
@@ -41,7 +40,7 @@ def comment_on_line(visit: Visit) -> Response:
 def answer(visit: Visit) -> Response:
     """Answer a comment on a line."""
     repo, issue, pull = _found(visit)
-    to = find_comment(visit.hub, repo.id, int(visit.said("to") or 0))
+    to = find_comment(visit.hub, repo.id, visit.whole("to"))
     if to.issue_id != issue.id:
         raise not_found()
     said = reviews.comment_on_line(visit.hub, repo, issue, pull.head_sha, to, visit.said("body"), visit.actor)
@@ -75,7 +74,7 @@ def _refuse_stale(visit: Visit, pull: Pull) -> None:
 def dismiss(visit: Visit) -> Response:
     """Take a review out of force, with a reason."""
     repo, issue, _ = _found(visit, Role.WRITE)
-    found = reviews.find_review(visit.hub, issue, int(visit.said("review") or 0))
+    found = reviews.find_review(visit.hub, issue, visit.whole("review"))
     if found is None:
         raise not_found()
     if not visit.said("message").strip():

@@ -72,6 +72,11 @@ class Visit:
         """A field of the form, empty when it is absent."""
         return self.form.get(name, [""])[0]
 
+    def whole(self, name: str) -> int:
+        """A number in the form, 0 when it is absent or none."""
+        said = self.said(name)
+        return int(said) if said.isascii() and said.isdigit() and len(said) < 16 else 0
+
     def page(self, template: str, title: str, answer: int = 200, **values: Any) -> Response:
         """A page from `templates/localhub/`."""
         html = rendering.render(self, template, title=title, **values)
@@ -168,7 +173,7 @@ def _perform(hub: Hub, page: _Page, request: Request, raw: bytes) -> Response:
     for name, value in rendering.HEADERS.items():
         answer.headers.setdefault(name, value)
     current = visit.renew or visit.session
-    if current.is_new:
+    if current.is_new and isinstance(answer, HTMLResponse | RedirectResponse):
         answer.set_cookie(session.cookie_name(request), current.cookie, httponly=True, samesite="lax")
     return answer
 
