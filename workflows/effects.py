@@ -18,6 +18,7 @@ from workflows.clock import now, stamp
 from workflows.database import Database
 from workflows.failpoints import reach
 from workflows.patience import delays
+from workflows.restoration import restored_at
 from workflows.schema.tables import effects
 
 NOTHING = "-"
@@ -122,12 +123,13 @@ class Effects:
             )
 
     def _intend(self, key: str, kind: str, run_id: str | None, intended: str) -> tuple[str | None, datetime | None]:
-        """Record the intent; returns the remote id if it is done already, and when it was last tried before."""
+        """Record the intent; returns the remote id if it is done already, and when it was last tried before. What a
+        database that came back from a backup does not know may have been done just before that."""
         try:
             with self._database.write() as connection:
                 values = {"key": key, "kind": kind, "run_id": run_id, "intended": intended}
                 connection.execute(insert(effects).values(**values, intended_at=stamp(now())))
-                return None, None
+                return None, restored_at(connection)
         except IntegrityError:
             pass
         with self._database.write() as connection:
