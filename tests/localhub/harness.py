@@ -128,7 +128,7 @@ class Localhub:
         (self.directory / "url").unlink(missing_ok=True)
         command = [sys.executable, "-m", "bot.localhub", "--dir", str(self.directory), "--port", str(self.port)]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        url = wait_for("localhub's url", self._read_url)
+        url = wait_for("localhub's url", self._read_url, seconds=60)
         self.port = int(url.rpartition(":")[2])
         self.url = url
 

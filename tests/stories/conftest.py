@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stories.undisturbed import Undisturbed
 from tests.stories.world import World
 
 BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
@@ -42,3 +43,11 @@ def world(new_world: NewWorld, database: str) -> World:
     made = new_world(database)
     made.start_service()
     return made
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Undisturbed:
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "undisturbed"
+    folder.mkdir(exist_ok=True)
+    return Undisturbed(folder)

@@ -3,6 +3,8 @@
 SHAs, ids, digests and seconds are normalised; what is left must be the same whether or not the service died on the way.
 """
 
+import difflib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,12 @@ def snapshot_of_run(world: World, issue: Issue) -> Seen:
         "pull request": _pull_request(world, pull["number"]) if pull else None,
         "journal": [(record.kind, normal(record.cause)) for record in world.journal(issue)],
     }
+
+
+def difference(seen: Seen, expected: Seen) -> str:
+    """The lines in which two worlds differ; empty when they are equal."""
+    before, after = (json.dumps(each, indent=1, ensure_ascii=False).splitlines() for each in (expected, seen))
+    return "\n".join(difflib.unified_diff(before, after, "undisturbed", "this one", lineterm=""))
 
 
 def normal(text: str) -> str:

@@ -120,7 +120,7 @@ def test_sigterm_while_the_agent_works_detaches_and_a_restart_adopts(world: Worl
     assert time.monotonic() - begin < 5
     assert not (world.directory / "service.pid").exists()
     assert world.query("SELECT count(*) FROM workers")[0][0] == 0
-    assert _agents(world), "the agent was stopped with the service"
+    assert world.processes_of_agents(), "the agent was stopped with the service"
     world.start_service()
     world.builder.is_let_go()
     world.waits_for_gate(issue)
@@ -150,7 +150,7 @@ def test_agent_and_supervisor_are_killed_with_the_service(world: World) -> None:
     issue = world.opens_spec("Add a health check")
     world.waits_for_agent()
     world.kill_service()
-    for process in [*_supervisors(world), *_agents(world)]:
+    for process in [*world.processes_of_supervisors(), *world.processes_of_agents()]:
         process.kill()
     world.builder.is_let_go()
     world.start_service()
@@ -174,20 +174,3 @@ def test_a_second_service_on_one_directory_refuses_and_says_why(new_world: NewWo
     assert "Is the service running already?" in second.stderr
     assert "Traceback" not in second.stderr
     assert world.service.is_ready()
-
-
-def _supervisors(world: World) -> list[psutil.Process]:
-    return _processes(str(world.directory / "data" / "attempts"))
-
-
-def _agents(world: World) -> list[psutil.Process]:
-    return _processes(str(world.directory / "agents"))
-
-
-def _processes(argument: str) -> list[psutil.Process]:
-    """Every process of this machine with an argument that begins so."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if any(each.startswith(argument) for each in process.info["cmdline"] or []):
-            found.append(process)
-    return found

@@ -1,10 +1,6 @@
 """kill -9 at every named point: afterwards the world is that of an undisturbed run, and nothing was paid twice."""
 
-import fcntl
-import json
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,46 +8,12 @@ from tests.stories.conftest import NewWorld
 from tests.stories.plots import PLOTS
 from tests.stories.points import POINTS, REPRESENTATIVE
 from tests.stories.service import ROOT
-from tests.stories.snapshot import snapshot
-from tests.stories.world import World
+from tests.stories.snapshot import difference, snapshot
+from tests.stories.undisturbed import Undisturbed
 
 ALL = [(plot, point) for plot, points in POINTS.items() for point in points]
 CHAINS = 12
 """Over how many runs the points of a plot are spread, where one run dies at several of them."""
-
-
-class Undisturbed:
-    """What each plot comes to when nothing dies: played once a session, whichever worker needs it first."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __getitem__(self, name: str) -> dict[str, Any]:
-        """`{"world": …, "points": […]}`, as JSON has them."""
-        file = self._folder / f"{name}.json"
-        with (self._folder / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not file.exists():
-                file.write_text(json.dumps(self._play(name)))
-        found: dict[str, Any] = json.loads(file.read_text())
-        return found
-
-    def _play(self, name: str) -> dict[str, Any]:
-        world = World(self._folder / name, config=PLOTS[name].config)
-        try:
-            world.start_service()
-            issue = PLOTS[name].play(world)
-            return {"world": snapshot(world, issue), "points": world.service.points_reached()}
-        finally:
-            world.close()
-
-
-@pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Undisturbed:
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "undisturbed"
-    folder.mkdir(exist_ok=True)
-    return Undisturbed(folder)
 
 
 def _marked(plot: str, point: str) -> object:
@@ -73,7 +35,7 @@ def test_dying_there_changes_nothing(new_world: NewWorld, undisturbed: Undisturb
     world.start_service()
     issue = PLOTS[plot].play(world)
     assert world.service.deaths == [point]
-    assert json.loads(json.dumps(snapshot(world, issue))) == expected
+    assert not difference(snapshot(world, issue), expected)
 
 
 @pytest.mark.slow
@@ -89,7 +51,7 @@ def test_dying_there_and_there_and_there_changes_nothing(
     world.start_service()
     issue = PLOTS[plot].play(world)
     assert sorted(world.service.deaths) == sorted(points)
-    assert json.loads(json.dumps(snapshot(world, issue))) == expected
+    assert not difference(snapshot(world, issue), expected)
 
 
 @pytest.mark.slow

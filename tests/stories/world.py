@@ -3,14 +3,18 @@
 Nothing sleeps for a fixed time: stories wait for what can be seen, and say what they waited for when it never comes.
 """
 
+import base64
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 from sqlalchemy import text
 
 from bot.domain.journal import Record
@@ -240,6 +244,32 @@ class World:
         lines = file.read_text().splitlines() if file.exists() else []
         return [str(json.loads(line)["attempt"]) for line in lines]
 
+    def file_on_main(self, path: str) -> str:
+        """A file's text on the default branch."""
+        return base64.b64decode(self.sees(f"/contents/{path}?ref=main")["content"]).decode()
+
+    def requests(self, method: str, path: str) -> list[dict[str, Any]]:
+        """The bot's requests to paths that match, as localhub has logged them."""
+        log: list[dict[str, Any]] = self.hub.control("GET", "/requests")
+        return [
+            each
+            for each in log
+            if each["as"] == "installation" and each["method"] == method and re.search(path, each["path"])
+        ]
+
+    @staticmethod
+    def seconds_between(first: str, second: str) -> float:
+        """The time between two lines of localhub's log."""
+        return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
+
+    def processes_of_agents(self) -> list[psutil.Process]:
+        """The agents that run."""
+        return _processes(str(self.directory / "agents"))
+
+    def processes_of_supervisors(self) -> list[psutil.Process]:
+        """The supervisors that run."""
+        return _processes(str(self.directory / "data" / "attempts"))
+
     def query(self, statement: str, **values: object) -> list[Any]:
         """Rows of the service's database."""
         with self.database.read() as connection:
@@ -360,3 +390,9 @@ class World:
             f"argv = {json.dumps(argv)}",
         ]
         (self.directory / "service.toml").write_text("\n".join(lines) + "\n")
+
+
+def _processes(argument: str) -> list[psutil.Process]:
+    """Every process of this machine that has an argument which begins so."""
+    everyone = psutil.process_iter(["cmdline"])
+    return [p for p in everyone if any(each.startswith(argument) for each in p.info["cmdline"] or [])]

@@ -1,0 +1,216 @@
+"""What people do, at the right moment and at the wrong one."""
+
+from tests.stories.conftest import NewWorld
+from tests.stories.world import BROKEN, GOOD, MAINTAINER, OWNER, REPAIRED, STRANGER, World
+
+
+def test_cancelled_while_the_agent_works(world: World) -> None:
+    """The agent is stopped, what it cost is kept, the pull request is closed, nothing runs any more."""
+    world.builder.writes(GOOD).writes(REPAIRED, holds=True)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    world.comments(number, "/reject Tell how it feels")
+    world.waits_for_agent(times=2)
+    world.comments(number, "/cancel We do it by hand")
+    world.waits_for_the_end(issue)
+    pull = world.pull_request(issue)
+    assert (pull["state"], pull["merged"]) == ("closed", False)
+    assert world.issue(issue)["state"] == "open"
+    statuses = [row[0] for row in world.query("SELECT status FROM attempts ORDER BY number")]
+    assert statuses == ["ok", "interrupted"]
+    assert [row[0] for row in world.query("SELECT usd FROM costs ORDER BY number")] == [0.25, 0.25]
+    assert world.processes_of_agents() == []
+    assert world.bot_comments(issue.number, "Cancelled.")
+
+
+def test_a_cancelled_run_is_not_started_again_by_a_label_put_on_meanwhile(new_world: NewWorld) -> None:
+    world = new_world("sqlite", settings="reconcile_seconds = 0.3")
+    world.start_service()
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.hub.by(OWNER, "DELETE", f"/issues/{issue.number}/labels/spec")
+    world.labels(issue)
+    world.waits_for_quiet()
+    world.comments(issue, "/cancel")
+    world.waits_for_the_end(issue)
+    # A pass of the reconciler that began after the end has seen the label, and let it be.
+    seen = len(world.requests("GET", "/issues$"))
+    world.waits("two more passes", lambda: len(world.requests("GET", "/issues$")) >= seen + 2)
+    world.waits_for_quiet()
+    assert world.query("SELECT count(*) FROM runs")[0][0] == 1
+
+
+def test_a_label_after_the_end_starts_a_second_run(world: World) -> None:
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.comments(issue, "/cancel")
+    world.waits_for_the_end(issue)
+    world.hub.by(OWNER, "DELETE", f"/issues/{issue.number}/labels/spec")
+    world.labels(issue)
+    world.waits_for_entry(issue, "gate_opened", ordinal=2)
+    assert world.branch(issue) == f"issuewright/{issue.number}-add-a-health-check-2"
+
+
+def test_a_push_at_the_gate_makes_an_approval_stale(world: World) -> None:
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    head = world.pushes(issue, "app/health.py", "def health() -> str:\n    return 'better'\n")
+    world.waits_for_gate(issue, round=2)
+    assert world.builder.times_paid == 1, "a recheck calls no agent"
+    gate = world.bot_comments(number, ":gate:merge:2 -->")[0]
+    assert head in gate
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert world.pull_request(issue)["merged"]
+    assert "'better'" in world.file_on_main("app/health.py")
+
+
+def test_an_approval_and_a_push_at_once_never_merge_what_was_not_shown(new_world: NewWorld) -> None:
+    """The push's delivery is lost, so the bot does not know of it when the approval of the old head comes."""
+    world = new_world("sqlite")
+    world.start_service()
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    world.hub.control("POST", "/webhook-rules", {"event": "pull_request", "do": "drop", "times": None})
+    shown = world.pull_request(issue)["head"]["sha"]
+    pushed = world.pushes(issue, "app/evil.py", "EVIL = True\n")
+    approval = world.comments(number, "/approve")
+    world.waits("an answer", lambda: world.reactions(approval))
+    world.waits_for_gate(issue, round=2)
+    world.waits_for_quiet()
+    pull = world.pull_request(issue)
+    assert not pull["merged"]
+    assert pull["head"]["sha"] == pushed != shown
+    assert "pull_request_merged" not in world.kinds(issue)
+
+
+def test_a_push_that_fails_the_checks_asks_for_help(world: World) -> None:
+    world.builder.writes(GOOD).writes(REPAIRED)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    world.pushes(issue, "app/greeting.py", BROKEN["app/greeting.py"])
+    world.waits("the run to ask for help", lambda: world.bot_comments(issue.number, "does not pass the checks"))
+    world.comments(number, "/retry")
+    world.waits_for_gate(issue, round=2)
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert world.pull_request(issue)["merged"]
+
+
+def test_a_push_during_an_attempt_is_kept_and_the_work_put_on_top(world: World) -> None:
+    world.builder.writes(GOOD).writes(REPAIRED, holds=True)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    world.comments(number, "/reject Tell how it feels")
+    world.waits_for_agent(times=2)
+    pushed = world.pushes(issue, "docs/by-hand.md", "By hand\n")
+    world.builder.is_let_go()
+    world.waits_for_gate(issue, round=2)
+    commits = [each["sha"] for each in world.sees(f"/pulls/{number}/commits")]
+    assert commits[-2] == pushed
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert world.file_on_main("docs/by-hand.md") == "By hand\n"
+    assert "Tell how it feels" in world.file_on_main("docs/why.md")
+
+
+def test_a_push_during_an_attempt_that_conflicts_is_kept(world: World) -> None:
+    """What a person pushed is never overwritten: the work is done anew on top of it."""
+    world.builder.writes(GOOD).writes({"app/health.py": "MINE = 1\n"}, holds=True).writes({"app/mood.py": "MOOD = 1\n"})
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    world.comments(number, "/reject Tell how it feels")
+    world.waits_for_agent(times=2)
+    pushed = world.pushes(issue, "app/health.py", "THEIRS = 1\n")
+    world.builder.is_let_go()
+    world.waits_for_gate(issue, round=2)
+    assert pushed in [each["sha"] for each in world.sees(f"/pulls/{number}/commits")]
+    assert world.builder.times_paid == 3
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert world.file_on_main("app/health.py") == "THEIRS = 1\n"
+
+
+def test_a_person_merges_by_hand(world: World) -> None:
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    world.hub.by(MAINTAINER, "PUT", f"/pulls/{number}/merge", {})
+    world.waits_for_the_end(issue)
+    assert world.issue(issue)["state"] == "closed"
+    assert world.bot_comments(issue.number, "Merged.")
+
+
+def test_a_person_closes_the_pull_request(world: World) -> None:
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    world.hub.by(MAINTAINER, "PATCH", f"/pulls/{number}", {"state": "closed"})
+    world.waits_for_the_end(issue)
+    assert world.bot_comments(issue.number, "Cancelled.")
+    assert world.issue(issue)["state"] == "open"
+
+
+def test_a_label_that_a_stranger_caused_spends_nothing(world: World) -> None:
+    """Issue forms and templates can label in a stranger's name."""
+    world.builder.writes(GOOD)
+    role = {"login": STRANGER, "role_name": "triage"}
+    world.hub.control("POST", "/repositories/acme/tally/collaborators", role)
+    issue = world.opens_spec("Spend your money", by=STRANGER)
+    world.waits("a refusal", lambda: world.bot_comments(issue.number, "write permission"))
+    world.waits_for_quiet()
+    assert world.kinds(issue) == []
+    assert world.builder.times_paid == 0
+
+
+def test_a_strangers_words_change_nothing(world: World) -> None:
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    journal = world.kinds(issue)
+    for words in ("/approve", "/reject I do not like it", "/cancel", "/retry"):
+        world.waits_for_reaction(world.comments(number, words, by=STRANGER), "confused")
+    world.reviews(issue, "APPROVE", "", by=STRANGER)
+    world.waits("all refusals", lambda: len(world.bot_comments(number, ":reply -->")) == 5)
+    world.waits_for_quiet()
+    assert world.kinds(issue) == journal
+
+
+def test_an_edit_never_runs_a_command(world: World) -> None:
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    comment = world.comments(number, "I think about it")
+    world.hub.by(MAINTAINER, "PATCH", f"/issues/comments/{comment}", {"body": "/approve"})
+    world.waits_for_reaction(comment, "confused")
+    world.waits("an explanation", lambda: world.bot_comments(number, "repeat `/approve` in a new comment"))
+    assert "approved" not in world.kinds(issue)
+
+
+def test_an_approval_before_there_is_anything_to_approve_is_told_so(world: World) -> None:
+    world.builder.writes(GOOD, holds=True)
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_agent()
+    early = world.comments(issue, "/approve")
+    world.waits_for_reaction(early, "confused")
+    assert world.bot_comments(issue.number, "No gate is open")
+    world.builder.is_let_go()
+    world.waits_for_gate(issue)
+    world.waits_for_quiet()
+    assert "approved" not in world.kinds(issue)
+
+
+def test_an_agent_that_always_fails_is_parked_and_helped(world: World) -> None:
+    world.builder.fails("no idea").fails("still none").fails("none at all").writes(REPAIRED)
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_entry(issue, "run_parked")
+    assert world.builder.times_paid == 3
+    world.comments(issue, "/retry\nLook at the greeting")
+    world.waits_for_gate(issue)
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert "Look at the greeting" in world.file_on_main("docs/why.md")

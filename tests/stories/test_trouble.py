@@ -1,0 +1,147 @@
+"""GitHub answers late, wrongly or not at all: whatever took effect takes effect once."""
+
+from typing import Any
+
+import pytest
+
+from tests.stories.conftest import NewWorld
+from tests.stories.plots import PLOTS
+from tests.stories.snapshot import difference, snapshot
+from tests.stories.undisturbed import Undisturbed
+from tests.stories.world import GOOD, World
+
+ACTS = {
+    "reaction": ("POST", "/reactions$"),
+    "comment": ("POST", "/issues/1/comments$"),
+    "reply or gate": ("POST", "/issues/2/comments$"),
+    "edit": ("PATCH", "/issues/comments/"),
+    "pull request": ("POST", "/pulls$"),
+    "check run": ("POST", "/check-runs$"),
+    "check run again": ("PATCH", "/check-runs/"),
+    "label": ("POST", "/labels$"),
+    "ready": ("POST", "/graphql$"),
+    "review request": ("POST", "/requested_reviewers$"),
+    "merge": ("PUT", "/merge$"),
+    "close": ("PATCH", "/issues/1$"),
+    "branch": ("DELETE", "/git/refs/"),
+}
+"""Every way in which the bot changes GitHub over the API."""
+
+
+def breaks(world: World, method: str, path: str, **fault: Any) -> None:
+    usual = {"method": method, "path_regex": path, "caller": "installation", "when": "after", "times": 1}
+    world.hub.control("POST", "/faults", {**usual, **fault})
+
+
+def is_undisturbed(world: World, undisturbed: Undisturbed) -> None:
+    issue = PLOTS["merge"].play(world)
+    left = [fault for fault in world.hub.control("GET", "/faults") if fault["times"]]
+    assert left == [], "the trouble never came"
+    assert not difference(snapshot(world, issue), undisturbed["merge"]["world"])
+
+
+@pytest.mark.parametrize("kind", ["status", "drop"])
+@pytest.mark.parametrize("act", ACTS)
+def test_an_answer_that_is_lost_after_the_effect(
+    new_world: NewWorld, undisturbed: Undisturbed, act: str, kind: str
+) -> None:
+    world = new_world("sqlite")
+    breaks(world, *ACTS[act], kind=kind)
+    world.start_service()
+    is_undisturbed(world, undisturbed)
+
+
+def test_every_answer_to_a_change_is_lost_once(new_world: NewWorld, undisturbed: Undisturbed, database: str) -> None:
+    world = new_world(database)
+    for act, (method, path) in ACTS.items():
+        breaks(world, method, path, kind="drop" if len(act) % 2 else "status")
+    world.start_service()
+    is_undisturbed(world, undisturbed)
+
+
+def test_a_list_that_lags_a_little_after_a_lost_answer(new_world: NewWorld, undisturbed: Undisturbed) -> None:
+    """The look-up waits for the list: nothing is made twice."""
+    world = new_world("sqlite")
+    for path in ("/comments$", "/check-runs$", "/pulls$"):
+        breaks(world, "POST", path, kind="drop")
+    world.hub.control("POST", "/lag", {"path_regex": "(/comments|/check-runs|/pulls)$", "seconds": 1})
+    world.start_service()
+    is_undisturbed(world, undisturbed)
+    assert world.query("SELECT sum(repaired) FROM effects")[0][0] == 0
+
+
+@pytest.mark.slow
+def test_lists_that_lag_for_long_after_a_lost_answer_converge_to_one(
+    new_world: NewWorld, undisturbed: Undisturbed
+) -> None:
+    """The look-up cannot see what the lost answer told of: it is made twice, and the younger one goes again."""
+    world = new_world("sqlite")
+    breaks(world, "POST", "/comments$", kind="drop")
+    world.hub.control("POST", "/lag", {"path_regex": "/comments$", "seconds": 4})
+    world.start_service()
+    is_undisturbed(world, undisturbed)
+    assert world.query("SELECT sum(repaired) FROM effects")[0][0] >= 1
+
+
+@pytest.mark.slow
+def test_a_pull_request_that_its_list_does_not_show_is_not_opened_twice(
+    new_world: NewWorld, undisturbed: Undisturbed
+) -> None:
+    """GitHub refuses a second one from the branch: that is no reason to ask a person for help."""
+    world = new_world("sqlite")
+    breaks(world, "POST", "/pulls$", kind="drop")
+    world.hub.control("POST", "/lag", {"path_regex": "/pulls$", "seconds": 5})
+    world.start_service()
+    is_undisturbed(world, undisturbed)
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_limit_is_waited_for_as_long_as_github_says(new_world: NewWorld, status: int) -> None:
+    world = new_world("sqlite")
+    world.builder.writes(GOOD)
+    limit = {"status": status, "headers": {"Retry-After": "3"}, "message": "You have exceeded a secondary rate limit"}
+    breaks(world, "POST", "/pulls$", when="before", **limit)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    tried = [each["at"] for each in world.requests("POST", "/pulls$")]
+    assert len(tried) == 2
+    assert world.seconds_between(*tried) >= 3
+
+
+def test_a_merge_that_the_rules_forbid_waits_for_a_person(new_world: NewWorld) -> None:
+    world = new_world("sqlite")
+    world.builder.writes(GOOD)
+    breaks(world, "PUT", "/merge$", when="before", status=405, message="At least 1 approving review is required")
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    world.approves(issue)
+    world.waits_for_entry(issue, "merge_was_refused")
+    world.waits("the reason to be told", lambda: world.bot_comments(issue.number, "approving review is required"))
+    assert not world.pull_request(issue)["merged"]
+    world.comments(number, "/retry")
+    world.waits_for_the_end(issue)
+    assert world.pull_request(issue)["merged"]
+
+
+def test_github_is_down_for_a_while(new_world: NewWorld) -> None:
+    world = new_world("sqlite")
+    world.builder.writes(GOOD)
+    world.hub.control("POST", "/faults", {"caller": "installation", "status": 502, "times": 40})
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    assert world.builder.times_paid == 1
+
+
+def test_somebody_deletes_what_the_bot_wrote(world: World) -> None:
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.waits_for_quiet()
+    status = next(c for c in world.conversation(issue.number) if ":status -->" in c["body"])
+    world.hub.by("acme", "DELETE", f"/issues/comments/{status['id']}")
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert len(world.bot_comments(issue.number, "Merged.")) == 1
