@@ -1,6 +1,7 @@
 """Everything Issuewright does on GitHub, one method an act; each says how many HTTP requests it takes.
 
-Besides those: the first call for a repository finds its installation (1); a token is minted each hour (1).
+Acts on pull requests and deployments are in files of their own; `Repository` has them all. Besides those requests:
+the first call for a repository finds its installation (1); a token is minted each hour (1).
 Every method raises bot.domain.errors only: Transient (a write may have taken effect), NotFound or Rejected.
 """
 
@@ -11,43 +12,27 @@ from typing import Literal
 from urllib.parse import quote
 
 from github import GithubException
-from github.GithubObject import NotSet
-from github.Repository import Repository as GithubRepository
 
-from bot.adapters import github_deployments as deployments
 from bot.adapters import github_snapshots as snapshots
 from bot.adapters.github_auth import AppCredentials, Clients
-from bot.adapters.github_deployments import DeploymentState, WorkflowRun
+from bot.adapters.github_deployments import DeploymentActs
 from bot.adapters.github_errors import MissingIsFine, answer_text, forge_errors
+from bot.adapters.github_pull_requests import PullRequestActs
 from bot.adapters.github_requests import (
-    check_run_fields,
     comment_by_id,
     comments_of_repository,
     comments_since,
     fitting,
     issues_labelled,
     newest_events,
-    pulls_changed_since,
     text_of,
 )
-from bot.domain.agents import Finding
-from bot.domain.forge import (
-    Actor,
-    CheckRunReport,
-    Comment,
-    Issue,
-    Label,
-    Merged,
-    MergeRefused,
-    PullRequest,
-    Review,
-)
+from bot.domain.forge import Actor, Comment, Issue, Label
 from bot.domain.permissions import Permission
 from bot.domain.refs import RepoRef
 from bot.domain.values import Value
 
 Reaction = Literal["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"]
-MergeMethod = Literal["merge", "squash", "rebase"]
 
 
 class IssueTarget(Value):
@@ -107,27 +92,10 @@ class GitHub:
         return self._app.installation_of(self._one_repo) if self._one_repo else self._app.any_installation()
 
 
-class Repository:
-    """What we read and change in one repository. Any thread may call any method."""
+class Repository(PullRequestActs, DeploymentActs):
+    """What we read and change in one repository: here its code, its issues and what is said there."""
 
-    def __init__(self, repo: RepoRef, app: AppCredentials, clients: Clients) -> None:
-        self._repo = repo
-        self._app = app
-        self._clients = clients
-
-    def __str__(self) -> str:
-        return str(self._repo)
-
-    def token_refused(self) -> bool:
-        """Called on a 401."""
-        return self._clients.token_refused(self._app.installation_of(self._repo))
-
-    @property
-    def _api(self) -> GithubRepository:
-        """This thread's PyGithub repository; lazy, so that naming an object by its id costs nothing."""
-        return self._clients.client(self._app.installation_of(self._repo)).get_repo(str(self._repo))
-
-    # -- access and code ------------------------------------------------------------------------------------
+    # -- access and code ---------------------------------------------------------------------------------------
 
     @forge_errors
     def push_token(self) -> str:
@@ -172,7 +140,7 @@ class Repository:
             return text_of(path, found)
         return None
 
-    # -- issues ---------------------------------------------------------------------------------------------
+    # -- issues ------------------------------------------------------------------------------------------------
 
     @forge_errors
     def issue(self, number: int) -> Issue:
@@ -213,12 +181,7 @@ class Repository:
             # Not PyGithub's own: it leaves a slash in the name unquoted.
             api.requester.requestJsonAndCheck("DELETE", f"{api.url}/issues/{number}/labels/{quote(name, safe='')}")
 
-    @forge_errors
-    def set_labels(self, number: int, names: Sequence[str]) -> None:
-        """Make these the only labels. 1 request."""
-        self._api.get_issue(number).set_labels(*names)
-
-    # -- comments and reactions -----------------------------------------------------------------------------
+    # -- comments and reactions --------------------------------------------------------------------------------
 
     @forge_errors
     def comments(self, number: int, since: datetime | None = None) -> list[Comment]:
@@ -229,11 +192,6 @@ class Repository:
     def comments_anywhere(self, since: datetime) -> list[Comment]:
         """Comments on all issues and pull requests, written or edited since then. 1 request per 100."""
         return [snapshots.comment(number, each) for number, each in comments_of_repository(self._api, since)]
-
-    @forge_errors
-    def pull_requests_changed(self, since: datetime) -> list[PullRequest]:
-        """Pull requests that anything happened to since then. 1 request per 30."""
-        return [snapshots.pull_request(each) for each in pulls_changed_since(self._api, since)]
 
     @forge_errors
     def find_comment(self, number: int, marker: str, author_id: int, since: datetime | None = None) -> list[int]:
@@ -266,146 +224,3 @@ class Repository:
                 self._api.get_issue(target.number).create_reaction(content)
             case CommentTarget():
                 comment_by_id(self._api, target.comment_id).create_reaction(content)
-
-    # -- pull requests --------------------------------------------------------------------------------------
-
-    @forge_errors
-    def pull_request(self, number: int) -> PullRequest:
-        """1 request."""
-        return snapshots.pull_request(self._api.get_pull(number))
-
-    @forge_errors
-    def find_pull_request(self, head_branch: str) -> PullRequest | None:
-        """The newest pull request, open or not, from this repository's own branch. 1 request."""
-        head = f"{self._repo.owner}:{head_branch}"
-        for found in self._api.get_pulls(state="all", sort="created", direction="desc", head=head):
-            if found.head.ref == head_branch:  # GitHub ignores a filter that it cannot read
-                return snapshots.pull_request(found)
-        return None
-
-    @forge_errors
-    def open_pull_request(self, title: str, body: str, head: str, base: str, draft: bool = True) -> PullRequest:
-        """Open one from branch `head`; Rejected when the branch has one already. 1 request."""
-        body = fitting(body)
-        return snapshots.pull_request(self._api.create_pull(base, head, title=title, body=body, draft=draft))
-
-    @forge_errors
-    def edit_pull_request(
-        self,
-        number: int,
-        *,
-        title: str | None = None,
-        body: str | None = None,
-        state: Literal["open", "closed"] | None = None,
-    ) -> None:
-        """Change what is given. 1 request."""
-        self._api.get_pull(number).edit(
-            title=NotSet if title is None else title,
-            body=NotSet if body is None else fitting(body),
-            state=NotSet if state is None else state,
-        )
-
-    @forge_errors
-    def mark_ready(self, node_id: str) -> None:
-        """Turn a draft into a pull request that can be reviewed and merged. 1 request, by GraphQL."""
-        # PyGithub's own would first fetch the pull request for its node id.
-        self._api.requester.graphql_named_mutation(
-            "markPullRequestReadyForReview", {"pullRequestId": node_id}, "pullRequest { isDraft }"
-        )
-
-    @forge_errors
-    def request_reviewers(self, number: int, logins: Sequence[str]) -> None:
-        """Ask people for a review; Rejected if one may not review here. 1 request."""
-        if logins:
-            self._api.get_pull(number).create_review_request(reviewers=list(logins))
-
-    @forge_errors
-    def reviews(self, number: int) -> list[Review]:
-        """Submitted reviews, oldest first. 1 request per 100."""
-        found = self._api.get_pull(number).get_reviews()
-        return [snapshots.review(number, each) for each in found if each.state != "PENDING"]
-
-    @forge_errors
-    def review_comments(self, number: int, review_id: int) -> list[Finding]:
-        """What a review says of single lines. 1 request per 100."""
-        api = self._api  # PyGithub would first fetch the pull request, then the review
-        url = f"{api.url}/pulls/{number}/reviews/{review_id}/comments"
-        _, found = api.requester.requestJsonAndCheck("GET", url, parameters={"per_page": 100})
-        return [
-            Finding(message=each["body"], path=each["path"], line=each.get("line") or each.get("original_line"))
-            for each in found
-        ]
-
-    @forge_errors
-    def dismiss_review(self, number: int, review_id: int, message: str) -> None:
-        """Take an approval or a request for changes out of force, with an explanation. 1 request."""
-        api = self._api  # PyGithub can dismiss only a review that it has fetched
-        url = f"{api.url}/pulls/{number}/reviews/{review_id}/dismissals"
-        api.requester.requestJsonAndCheck("PUT", url, input={"message": message})
-
-    @forge_errors
-    def merge(self, number: int, head_sha: str, method: MergeMethod, title: str, message: str) -> Merged | MergeRefused:
-        """Merge if the head still is `head_sha` and the repository's rules allow it. 1 request."""
-        try:
-            done = self._api.get_pull(number).merge(
-                sha=head_sha, merge_method=method, commit_title=title, commit_message=message
-            )
-        except GithubException as error:
-            if error.status in (405, 409):
-                return MergeRefused(head_moved=error.status == 409, reason=answer_text(error))
-            raise
-        return Merged(sha=done.sha)
-
-    # -- deployments ----------------------------------------------------------------------------------------
-
-    @forge_errors
-    def create_deployment(self, *, sha: str, environment: str, description: str, key: str, production: bool) -> int:
-        """GitHub's record that a commit goes to an environment; its id. 1 request."""
-        return deployments.create(
-            self._api, sha=sha, environment=environment, description=description, key=key, production=production
-        )
-
-    @forge_errors
-    def find_deployment(self, *, sha: str, environment: str, key: str) -> int | None:
-        """The record that was made with that key. 1 request."""
-        return deployments.find(self._api, sha=sha, environment=environment, key=key)
-
-    @forge_errors
-    def set_deployment_status(
-        self, deployment_id: int, state: DeploymentState, description: str, url: str | None = None
-    ) -> None:
-        """1 request."""
-        deployments.set_status(self._api, deployment_id, state, description, url)
-
-    @forge_errors
-    def dispatch_workflow(self, workflow: str, ref: str, inputs: Mapping[str, str]) -> int:
-        """Start a GitHub Actions workflow; its run's id. 1 request."""
-        return deployments.dispatch(self._api, workflow, ref, inputs)
-
-    @forge_errors
-    def find_dispatched_workflow(self, workflow: str, key: str, since: datetime) -> int | None:
-        """The run of a workflow that was dispatched with that key. 1 request."""
-        return deployments.find_dispatched(self._api, workflow, key, since)
-
-    @forge_errors
-    def workflow_run(self, run_id: int) -> WorkflowRun:
-        """How a workflow's run stands. 1 request."""
-        return deployments.workflow_run(self._api, run_id)
-
-    # -- check runs -----------------------------------------------------------------------------------------
-
-    @forge_errors
-    def create_check_run(self, report: CheckRunReport) -> int:
-        """Its id. 1 request."""
-        return self._api.create_check_run(head_sha=report.head_sha, **check_run_fields(report)).id
-
-    @forge_errors
-    def update_check_run(self, check_run_id: int, report: CheckRunReport) -> None:
-        """Say something new on the same commit. 1 request."""
-        self._api.get_check_run(check_run_id).edit(**check_run_fields(report))
-
-    @forge_errors
-    def find_check_runs(self, head_sha: str, external_id: str) -> list[int]:
-        """Ids of the check runs made with `external_id` on a commit, lowest first. 1 request per 100."""
-        found = self._api.get_commit(head_sha).get_check_runs(filter="all")
-        return sorted(each.id for each in found if each.external_id == external_id)

@@ -223,11 +223,10 @@ def test_from_the_label_to_the_merge(localhub: Hub, github: GitHub, repository: 
     again = repository.merge(pull.number, newer, "squash", "t", "")
     assert isinstance(again, MergeRefused)
     assert not again.head_moved
-    repository.set_labels(number, ["done"])
     repository.close_issue(number)
     closed = repository.issue(number)
-    assert (closed.state, closed.labels) == ("closed", ("done",))
-    assert repository.open_issues_labelled("done") == []
+    assert (closed.state, closed.labels) == ("closed", ("spec", "issuewright"))
+    assert repository.open_issues_labelled("spec") == []
     repository.delete_branch(BRANCH)
     repository.delete_branch(BRANCH)
     assert repository.branch_head(BRANCH) is None
