@@ -9,6 +9,7 @@ JOBS ?= 2
 KILLS ?= 20
 DATABASE ?= sqlite
 SEED ?=
+WORKERS ?= 1
 
 BIN := .venv/bin
 RUNTIME := .venv/.installed-runtime
@@ -51,8 +52,8 @@ check: $(DEV) ## What CI checks without running anything: ruff, mypy --strict, d
 	@$(BIN)/lint-imports
 
 .PHONY: chaos
-chaos: $(DEV) ## Kill the service KILLS times at random moments (DATABASE=sqlite|postgres SEED=n)
-	@$(BIN)/python -m tests.chaos --kills $(KILLS) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
+chaos: $(DEV) ## Kill the service KILLS times at random moments (DATABASE=sqlite|postgres SEED=n WORKERS=n)
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) --database $(DATABASE) --workers $(WORKERS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: $(DEV) ## What it costs, beside the floor of each figure (ARGS="--only edge --quick"); bench/results.json

@@ -46,7 +46,8 @@ def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
         return []
     if isinstance(expected, str) and isinstance(actual, str):
         one, other = (text.replace("\\n", "\n").splitlines() for text in (expected, actual))
-        return [f"{path}: {line}" for line in difflib.unified_diff(one, other, lineterm="", n=0)][2:]
+        lines = list(difflib.unified_diff(one, other, lineterm="", n=0))[2:]
+        return [f"{path}: {line}" for line in lines if not line.startswith("@@")]
     return [f"{path}: {expected!r} expected, {actual!r} found"]
 
 
