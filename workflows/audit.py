@@ -103,9 +103,9 @@ def _compare(connection: Connection, run_id: str, build: Callable[[list[Record]]
     if not records:
         return _Compared(entries=0, chain="the journal is empty, although the run is known")
     broken = first_break(records)
-    chain = (
-        None if broken is None else f"the journal's chain breaks at entry {broken}: it was changed after it was written"
-    )
+    chain = None
+    if broken is not None:
+        chain = f"the journal's chain breaks at entry {broken}: something was changed after it was written"
     strange = next((record.entry for record in records if isinstance(record.entry, Unreadable)), None)
     if strange is not None:
         what = f"entry `{strange.stored_kind}` of version {strange.stored_version}"
