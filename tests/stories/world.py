@@ -27,6 +27,7 @@ from workflows.journal import Journal
 from workflows.wake import Waker
 
 Found = TypeVar("Found")
+Kind = TypeVar("Kind")
 PATIENCE_SECONDS = 60.0
 BOT = "issuewright[bot]"
 OWNER, MAINTAINER, STRANGER = "acme", "maintainer", "visitor"
@@ -164,7 +165,10 @@ class World:
 
     def pushes(self, issue: Issue, path: str, content: str, by: str = MAINTAINER) -> str:
         """Somebody pushes a commit with one file on top of the pull request's branch; the commit."""
-        branch = self.branch(issue)
+        return self.pushes_to(self.branch(issue), path, content, by)
+
+    def pushes_to(self, branch: str, path: str, content: str, by: str = MAINTAINER) -> str:
+        """The same on top of any branch."""
         clone = self.directory / "people" / str(len(list((self.directory / "people").iterdir())))
         git(self.directory, "clone", "-q", "--branch", branch, self.hub.remote(self.hub.tokens[by]), str(clone))
         file = clone / path
@@ -228,6 +232,18 @@ class World:
             return []
         waker: Waker = None  # type: ignore[assignment]  # only for reading
         return Journal(self.database, waker).records(self.run_id(issue, ordinal))
+
+    def entries(self, issue: Issue, kind: type[Kind]) -> list[Kind]:
+        """The entries of one kind in the run's journal."""
+        return [record.entry for record in self.journal(issue) if isinstance(record.entry, kind)]
+
+    def files_on(self, ref: str) -> list[str]:
+        """The paths of all files of a commit, branch or ref of the repository."""
+        return self.git("ls-tree", "-r", "--name-only", ref).split()
+
+    def git(self, *arguments: str) -> str:
+        """What git says in the repository as GitHub has it."""
+        return git(self.directory / "localhub" / "repos" / "acme" / "tally.git", *arguments).stdout
 
     def kinds(self, issue: Issue, ordinal: int = 1) -> list[str]:
         return [record.kind for record in self.journal(issue, ordinal)]
