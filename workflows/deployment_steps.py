@@ -18,7 +18,6 @@ from bot.domain.trees import Workspace
 from bot.domain.values import Value
 from workflows.attempt_keys import deployment_ref
 from workflows.claims import Claim
-from workflows.effects import NOTHING
 from workflows.patience import patiently
 from workflows.repository_commands import Ran, run_repository_command
 from workflows.schema.tables import deployments, runs
@@ -177,13 +176,12 @@ def report(here: Services, run: Run, announced: int, entry: DeploymentFinished, 
     repository = here.github.repository(run.started.issue.repo)
     state: DeploymentState = "success" if entry.status == "success" else "failure"
 
-    def act() -> str:
+    def act() -> None:
         repository.set_deployment_status(announced, state, entry.detail, entry.url)
-        return NOTHING
 
     key = f"{run.id}:deployed:{announced}"
     try:
-        here.effects.once(key, "deployment-status", act, find=None, claim=claim, run_id=run.id)
+        here.effects.repeatable(key, "deployment-status", act, claim=claim, run_id=run.id)
     except (Rejected, NotFound) as refused:
         # What is deployed stays so, whatever GitHub's page says.
         DBOS.logger.warning(f"{run.id}: the deployment's status is not on GitHub: {refused}")

@@ -21,7 +21,7 @@ from workflows.patience import delays
 from workflows.restoration import restored_at
 from workflows.schema.tables import effects
 
-NOTHING = "-"
+_NOTHING = "-"
 """The remote id of an effect that leaves nothing with an id behind (a label, a reaction)."""
 
 _LAG_SECONDS = {"merge": 0.0, "check-run": 10.0, "deployment": 10.0, "dispatch": 10.0}
@@ -68,6 +68,15 @@ class Effects:
             return done
         remote_id = self._act(key, kind, act, find, claim, tried_at)
         return self._settle(key, remote_id)
+
+    def repeatable(self, key: str, kind: str, act: Callable[[], object], *, claim: Claim, run_id: str | None) -> None:
+        """Do `act` unless it was done: an effect that leaves nothing with an id, and may as well take place twice."""
+
+        def acted() -> str:
+            act()
+            return _NOTHING
+
+        self.once(key, kind, acted, find=None, claim=claim, run_id=run_id)
 
     def remote_id(self, key: str) -> str | None:
         """The id of what the effect left in the outside world; None when it has not (been known to) happen."""

@@ -27,7 +27,6 @@ from bot.domain.refs import IssueRef
 from workflows.claims import Claim, Superseded
 from workflows.clock import now, stamp
 from workflows.database import Database
-from workflows.effects import NOTHING
 from workflows.failpoints import reach
 from workflows.gather import gather
 from workflows.journal import StaleFacts
@@ -183,12 +182,11 @@ def _react(here: Services, event: Event, content: Reaction, cause: str, claim: C
             return
     repository = here.github.repository(issue_of(event).repo)
 
-    def act() -> str:
+    def act() -> None:
         repository.react(target, content)
-        return NOTHING
 
     key = f"{cause}:reaction"
-    _unless_gone(lambda: here.effects.once(key, "reaction", act, find=None, claim=claim, run_id=run_id))
+    _unless_gone(lambda: here.effects.repeatable(key, "reaction", act, claim=claim, run_id=run_id))
 
 
 def _reply(here: Services, event: Event, text: str, cause: str, claim: Claim) -> None:
@@ -207,7 +205,7 @@ def _reply(here: Services, event: Event, text: str, cause: str, claim: Claim) ->
     )
 
 
-def _unless_gone(effect: Callable[[], str]) -> None:
+def _unless_gone(effect: Callable[[], object]) -> None:
     """Nobody can be answered where the comment, the issue or our access to it is gone."""
     try:
         effect()

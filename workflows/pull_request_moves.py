@@ -1,0 +1,151 @@
+"""The moves of the pull request: it is opened, tidied, merged, and with it the run ends."""
+
+from bot.domain.entries import (
+    ArtifactsTidied,
+    HeadMoved,
+    MergeWasRefused,
+    PullRequestMerged,
+    PullRequestOpened,
+    RunFinished,
+)
+from bot.domain.errors import Rejected
+from bot.domain.events import MoveMade
+from bot.domain.forge import Merged, MergeRefused, PullRequest
+from bot.domain.moves import Finish, Merge, TidyArtifacts
+from bot.domain.rendering import commit_texts, tidying_message
+from bot.domain.run import Run
+from bot.domain.trees import HeadMoved as Moved
+from workflows import attempt_steps, publisher
+from workflows.attempt_keys import tidying_key
+from workflows.making import Making
+from workflows.patience import patiently
+
+
+def open_pull_request(making: Making) -> MoveMade:
+    """A draft, from the run's branch: there is at most one for a branch."""
+    started, repository = making.run.started, making.repository
+    text = making.here.templates.render("comments/pull_request.md.j2", run=making.run)
+    opened: list[PullRequest] = []
+
+    def act() -> str:
+        head, base = started.branch, started.base_branch
+        opened.append(repository.open_pull_request(started.title, text, head=head, base=base, draft=True))
+        return str(opened[0].number)
+
+    def find() -> str | None:
+        found = repository.find_pull_request(started.branch)
+        return None if found is None else str(found.number)
+
+    number = int(making.once("pull-request", "pull-request", act, find))
+    pull = opened[0] if opened else patiently(lambda: repository.pull_request(number))
+    entry = PullRequestOpened(number=pull.number, node_id=pull.node_id)
+    return MoveMade(entry=entry, cause=f"pull-request:{pull.number}")
+
+
+def tidy(making: Making, move: TidyArtifacts) -> MoveMade:
+    """One more commit, without the folder; where `ref` is configured, the one before stays to be found."""
+    here, run, repo = making.here, making.run, making.issue.repo
+    if run.started.config.artifacts == "ref":
+        ref = f"refs/issuewright/artifacts/{run.id}"
+        what = f"artifacts:{move.parent}"
+        making.repeatable(what, "ref", lambda: here.workspaces.publish_ref(repo, move.parent, ref))
+    folder, message = run.started.folder, tidying_message(run)
+    sha = here.workspaces.commit_without(repo, move.parent, folder, message=message, at=run.started_at)
+    moved: list[str | None] = []
+
+    def push() -> str:
+        answer = here.workspaces.push(repo, sha, run.started.branch, expected=move.parent)
+        if isinstance(answer, Moved):
+            moved.append(answer.head)
+            raise Rejected("somebody pushed meanwhile")
+        return sha
+
+    try:
+        making.once(tidying_key(move.parent), "push", push, intended=sha)
+    except Rejected:
+        if not moved or moved[0] is None:
+            raise
+        return _head_moved(run, moved[0])
+    digests = attempt_steps.digest(here, run, sha, parent=move.parent)
+    entry = ArtifactsTidied(
+        commit=sha,
+        parent=move.parent,
+        diff_digest=digests.diff_digest or "",
+        artifacts_digest=digests.artifacts_digest or "",
+    )
+    return MoveMade(entry=entry, cause=f"tidied:{sha}")
+
+
+def merge(making: Making, move: Merge) -> MoveMade:
+    """Only the approved head is merged: GitHub compares it with the branch's in the very act."""
+    run, number, head = making.run, making.pull_number, move.subject.head
+    publisher.publish_check_run(making.here, run, making.claim)
+    title, message = commit_texts(run)
+    refusal: list[MergeRefused] = []
+
+    def act() -> str:
+        answer = making.repository.merge(number, head, run.started.config.merge.method, title, message)
+        if isinstance(answer, Merged):
+            return answer.sha
+        refusal.append(answer)
+        raise Rejected(answer.reason, 409 if answer.head_moved else 405)
+
+    def find() -> str | None:
+        pull = making.repository.pull_request(number)
+        return pull.merge_commit_sha if pull.merged else None
+
+    try:
+        sha = making.once(f"merge:{head}", "merge", act, find)
+    except Rejected:
+        if not refusal:
+            raise
+        return _merge_refused(making, refusal[0], number, head)
+    return _merged(sha)
+
+
+def finish(making: Making, move: Finish) -> MoveMade:
+    """Nothing is left waiting: after a merge the issue is closed and the branch gone, else the PR is closed."""
+    run, repository = making.run, making.repository
+    if move.outcome == "merged":
+        shipped = run.deployment("production")
+        if shipped is not None and shipped.status != "success":
+            making.comment("production", "deployment-comment", "comments/production.md.j2", shipped=shipped)
+        making.repeatable("close-issue", "close-issue", lambda: repository.close_issue(making.issue.number))
+        making.repeatable("delete-branch", "delete-branch", lambda: repository.delete_branch(run.started.branch))
+    elif run.pull_number is not None:
+        number = run.pull_number
+        pull = patiently(lambda: repository.pull_request(number))
+        if pull.merged and pull.merge_commit_sha:
+            # Somebody merged it meanwhile: that cannot be taken back.
+            return _merged(pull.merge_commit_sha)
+        what = "close-pull-request"
+        making.repeatable(what, what, lambda: repository.edit_pull_request(number, state="closed"))
+    return MoveMade(entry=RunFinished(outcome=move.outcome), cause="finished")
+
+
+def _merge_refused(making: Making, refusal: MergeRefused, number: int, head: str) -> MoveMade:
+    pull = patiently(lambda: making.repository.pull_request(number))
+    if refusal.head_moved and pull.head_sha != head:
+        return _head_moved(making.run, pull.head_sha)
+    may_pass = pull.mergeable_state in ("blocked", "behind", "unknown") and not pull.draft
+    if may_pass:
+        by_command = _by_command(making.run) if "review" in refusal.reason.lower() else []
+        told = {"reason": refusal.reason, "by_command": by_command, "commit": making.links.commit(head)}
+        making.comment(f"held-up:{head}", "held-up", "comments/held_up.md.j2", **told)
+    entry = MergeWasRefused(reason=refusal.reason, may_pass=may_pass)
+    return MoveMade(entry=entry, cause=f"merge-refused:{making.token}")
+
+
+def _by_command(run: Run) -> list[str]:
+    """Who has approved the merge, but not in a review, which is all that GitHub counts."""
+    passed = run.passed.get(run.plan.merge_gate.name)
+    reviewers = {actor.id for actor in passed.reviews.values()} if passed else set()
+    return [actor.login for actor in passed.by if actor.id not in reviewers] if passed else []
+
+
+def _merged(sha: str) -> MoveMade:
+    return MoveMade(entry=PullRequestMerged(sha=sha), cause=f"merge:{sha}")
+
+
+def _head_moved(run: Run, head: str) -> MoveMade:
+    return MoveMade(entry=HeadMoved(head=head), cause=f"head:{head}:{run.seq}")
