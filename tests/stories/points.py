@@ -36,8 +36,8 @@ POINTS: dict[str, tuple[str, ...]] = {
     "push": (*_steps("replay", "digest"),),
     "give up": (*_moves("Park"),),
     "plan": (
-        *_steps("build", "smoke", "ship", "verify"),
-        *_effects("dismissal", "ref"),
+        *_steps("announce", "build", "smoke", "ship", "verify", "report"),
+        *_effects("dismissal", "ref", "deployment", "deployment-status"),
         *_moves("DismissReview", "TidyArtifacts", "Deploy"),
     ),
 }

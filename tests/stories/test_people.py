@@ -70,7 +70,7 @@ def test_a_push_at_the_gate_makes_an_approval_stale(world: World) -> None:
 
 def test_an_approval_and_a_push_at_once_never_merge_what_was_not_shown(new_world: NewWorld) -> None:
     """The push's delivery is lost, so the bot does not know of it when the approval of the old head comes."""
-    world = new_world("sqlite")
+    world = new_world("sqlite", settings="reconcile_seconds = 1")
     world.start_service()
     world.builder.writes(GOOD)
     issue = world.opens_spec("Add a health check")
@@ -197,7 +197,7 @@ def test_an_approval_before_there_is_anything_to_approve_is_told_so(world: World
     world.waits_for_agent()
     early = world.comments(issue, "/approve")
     world.waits_for_reaction(early, "confused")
-    assert world.bot_comments(issue.number, "No gate is open")
+    world.waits("an explanation", lambda: world.bot_comments(issue.number, "No gate is open"))
     world.builder.is_let_go()
     world.waits_for_gate(issue)
     world.waits_for_quiet()
