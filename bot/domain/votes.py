@@ -9,6 +9,7 @@ from bot.domain.facts import Facts
 from bot.domain.forge import Actor, Review
 from bot.domain.permissions import Permission
 from bot.domain.run import Run
+from bot.domain.wording import fenced
 
 MAY_DECIDE = Permission.WRITE
 _GRAIN = timedelta(seconds=1)
@@ -90,7 +91,8 @@ def _cannot_decide(run: Run, by: Actor, at: datetime, facts: Facts, verb: str) -
         back = "`/retry <stage>`, with the reason in the lines below it, sends the work back"
         return f"Every gate is passed, so there is nothing to {verb}. {back}."
     if gate is None and run.parked:
-        return f"No gate is open, so there is nothing to {verb}: {run.parked}. `/retry` goes on from there."
+        helped = "this run needs help first, and `/retry` goes on from there"
+        return f"No gate is open, so there is nothing to {verb}: {helped}.\n\n{fenced(run.parked)}"
     if gate is None:
         return f"No gate is open, so there is nothing to {verb} yet. I will ask here when there is."
     # Before the gate's comment is up only our own clock can say what came first; GitHub's says it later.
