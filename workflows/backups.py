@@ -147,4 +147,5 @@ def _dump_postgres(database: Database, target: Path) -> None:
     command = [program, "--format=custom", "--no-owner", "--no-password", f"--file={target}"]
     done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise UserError(f"pg_dump failed: {(done.stderr.strip().splitlines() or ['without a word'])[-1]}")
+        words = " ".join(done.stderr.replace("pg_dump: ", "").split()) or "without a word"
+        raise UserError(f"pg_dump failed: {words} (it must be at least as new as the server)")

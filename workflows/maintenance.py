@@ -148,6 +148,9 @@ def leased_workers(connection: Connection) -> Iterator[WorkerLine]:
 
 def check_database(database: Database) -> Iterator[str]:
     """What is wrong with the database, in sentences; nothing when it is sound. Raises UserError as `require_schema`."""
+    is_here(database)
+    if database.is_sqlite and not _is_in_wal_mode(database):
+        yield "the file was not in WAL mode, so readers and writers waited for each other: it is now"
     require_schema(database)
     if database.is_sqlite:
         try:
@@ -167,11 +170,12 @@ def _sqlite_problems(database: Database) -> Iterator[str]:
                 yield f"integrity_check: {line}"
         for table, *_ in connection.exec_driver_sql("PRAGMA foreign_key_check").all():
             yield f"a row of `{table}` refers to a row that is not there"
-    stored = sqlite_file(database).open("rb")
-    with stored:
-        # Opening a database sets its mode: only the file itself says how others left it.
-        if stored.read(20)[18:20] != b"\x02\x02":
-            yield "the file is not in WAL mode: readers and writers wait for each other"
+
+
+def _is_in_wal_mode(database: Database) -> bool:
+    """As the file itself says: opening it sets the mode."""
+    with sqlite_file(database).open("rb") as stored:
+        return stored.read(20)[18:20] == b"\x02\x02"
 
 
 def _orphans(database: Database) -> Iterator[str]:
@@ -192,7 +196,12 @@ def _sizes(database: Database) -> tuple[int | None, int | None]:
     if database.is_sqlite:
         file = sqlite_file(database)
         wal = file.with_name(f"{file.name}-wal")
-        return file.stat().st_size, wal.stat().st_size if wal.exists() else 0
+        # What is still in the WAL is not in the file yet.
+        with database.read() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            return pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one(), (
+                wal.stat().st_size if wal.exists() else 0
+            )
     with database.read() as connection:
         return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()), None
 
