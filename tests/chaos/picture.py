@@ -12,6 +12,9 @@ from tests.stories.world import World
 
 Picture = dict[str, Any]
 _TREE = re.compile(r"tree [0-9a-f]{40}")
+_BEFORE_A_NUMBER = r"#|/|--|part_|part\\+_|PART = |PART, |!= |`|pull-request:"
+_TESTS = re.compile(r"\b\d+(?= passed)|(?<=1 of )\d+(?= failed)")
+"""Whoever comes later is tested together with what was merged before."""
 _ORDER_MATTERS_NOT = ("comments", "journal")
 
 
@@ -69,5 +72,5 @@ def _plain(value: Any, numbers: dict[str, str]) -> Any:
     text = re.sub(r"index [0-9a-f]+\.\.[0-9a-f]+", "index", text)
     for number, name in numbers.items():
         # Where our own texts and the agents' files name the issue or the pull request.
-        text = re.sub(rf"(#|/|--|part_|PART = |\(self\.|PART, |pull-request:){number}(?!\d)", rf"\g<1>{name}", text)
-    return text
+        text = re.sub(rf"({_BEFORE_A_NUMBER}){number}(?!\d)", rf"\g<1>{name}", text)
+    return _TESTS.sub("<n>", text)
