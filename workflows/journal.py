@@ -67,11 +67,6 @@ class Journal:
         with self._database.read() as connection:
             return _open_run_of(connection, issue)
 
-    def open_runs(self) -> list[str]:
-        """The ids of all open runs."""
-        with self._database.read() as connection:
-            return list(connection.execute(select(runs.c.run_id).where(runs.c.is_open)).scalars())
-
     def first_open_since(self, repo: RepoRef) -> datetime | None:
         """When the oldest open run of a repository began; None when it has none."""
         query = select(func.min(runs.c.started_at)).where(runs.c.repo == str(repo), runs.c.is_open)

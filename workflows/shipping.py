@@ -1,4 +1,4 @@
-"""Bringing a build to its environment, by a command or a GitHub workflow, and asking whether it works there."""
+"""Bringing a build to its environment, by a command or a CI workflow, and asking whether it works there."""
 
 import time
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bot.adapters import snapshots
 from bot.adapters.mirrors import Mirrors, commit_id
 from bot.domain.refs import RepoRef
-from bot.domain.trees import ChangedFile, path_bytes, path_text
+from bot.domain.trees import path_bytes, path_text
 
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _PLAIN = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none")
@@ -20,12 +19,7 @@ _PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")
 
 def digest_of_diff(mirrors: Mirrors, repo: RepoRef, base: str, head: str) -> str:
     """SHA-256 (hex) over every byte of the diff from the merge base of both commits to `head`."""
-    return hashlib.sha256(_diff(mirrors, repo, base, head, *_WHOLE, *_PREFIXES)).hexdigest()
-
-
-def changed_files(mirrors: Mirrors, repo: RepoRef, base: str, head: str) -> tuple[ChangedFile, ...]:
-    """The files that differ between the merge base of both commits and `head`."""
-    return snapshots.changes(_diff(mirrors, repo, base, head, "--raw", "--numstat", "-z"))
+    return hashlib.sha256(_diff(mirrors, repo, base, head)).hexdigest()
 
 
 def digest_of_files(mirrors: Mirrors, repo: RepoRef, commit: str, *, without: str) -> str:
@@ -82,8 +76,8 @@ def contents(mirrors: Mirrors, repo: RepoRef, commit: str, paths: Sequence[str])
     return found
 
 
-def _diff(mirrors: Mirrors, repo: RepoRef, base: str, head: str, *shown: str) -> bytes:
+def _diff(mirrors: Mirrors, repo: RepoRef, base: str, head: str) -> bytes:
     mirror = mirrors.open(repo)
     mirrors.obtain(mirror, commit_id(base), commit_id(head))
     since = mirror.git.run("merge-base", base, head, statuses=(0, 1)).line or _EMPTY_TREE
-    return mirror.git.run("diff-tree", "-r", *_PLAIN, *shown, since, head).stdout
+    return mirror.git.run("diff-tree", "-r", *_PLAIN, *_WHOLE, *_PREFIXES, since, head).stdout

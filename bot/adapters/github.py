@@ -163,9 +163,9 @@ class Repository(PullRequestActs, DeploymentActs):
         return None
 
     @forge_errors
-    def close_issue(self, number: int, reason: Literal["completed", "not_planned"] = "completed") -> None:
-        """1 request."""
-        self._api.get_issue(number).edit(state="closed", state_reason=reason)
+    def close_issue(self, number: int) -> None:
+        """Close an issue as completed. 1 request."""
+        self._api.get_issue(number).edit(state="closed", state_reason="completed")
 
     @forge_errors
     def add_labels(self, number: int, names: Sequence[str]) -> None:

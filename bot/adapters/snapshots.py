@@ -49,12 +49,8 @@ def compare(plain: Git, base: str, tree: str) -> Snapshot:
     return Snapshot(base=base, tree=tree, changed=changed)
 
 
-def changes(output: bytes) -> tuple[ChangedFile, ...]:
-    """What `git diff --raw --numstat -z --no-renames` said."""
-    return _parse(output)[0]
-
-
 def _parse(output: bytes) -> tuple[tuple[ChangedFile, ...], dict[bytes, tuple[str, str]]]:
+    """What `git diff --raw --numstat -z --no-renames` said: the files, and mode and blob of each by its name."""
     statuses: dict[bytes, FileStatus] = {}
     modes: dict[bytes, tuple[str, str]] = {}
     counts: dict[bytes, tuple[int | None, int | None]] = {}

@@ -21,7 +21,6 @@ from bot.domain.checks.work import Contents
 from bot.domain.errors import Transient
 from bot.domain.refs import AttemptRef, RepoRef
 from bot.domain.trees import (
-    ChangedFile,
     Conflict,
     HeadMoved,
     Identity,
@@ -199,10 +198,6 @@ class Workspaces:
         attributes or configuration say."""
         return git_contents.digest_of_diff(self._mirrors, repo, base, head)
 
-    def diff_stat(self, repo: RepoRef, base: str, head: str) -> tuple[ChangedFile, ...]:
-        """The files that differ between the merge base of both commits and `head`."""
-        return git_contents.changed_files(self._mirrors, repo, base, head)
-
     def file_digests(self, repo: RepoRef, commit: str, paths: Iterable[str]) -> dict[str, str]:
         """SHA-256 (hex) of each file in a commit; paths that are no file there are left out."""
         contents = git_contents.contents(self._mirrors, repo, commit, list(paths))
@@ -215,16 +210,6 @@ class Workspaces:
     def files_in(self, repo: RepoRef, commit: str, folder: str) -> dict[str, bytes]:
         """The files below a folder of a commit, by their paths in the repository."""
         return git_contents.files_in(self._mirrors, repo, commit, folder)
-
-    def read_file(self, repo: RepoRef, commit: str, path: str) -> bytes | None:
-        """A file's bytes in a commit; None when it is not there."""
-        return git_contents.contents(self._mirrors, repo, commit, [path]).get(path)
-
-    def maintain(self, repo: RepoRef) -> None:
-        """Repack the mirror and drop what nothing has needed for two weeks: for a quiet hour, not for an attempt."""
-        mirror = self._mirrors.open(repo)
-        with self._mirrors.lock(mirror) as git:
-            git.run("gc", "--quiet", "--prune=2.weeks.ago")
 
     # -- within -------------------------------------------------------------------------------------------------
 

@@ -96,7 +96,7 @@ def _feedback(state: StageState, entry: AttemptFinished) -> tuple[Feedback, ...]
     if entry.status is AgentStatus.BAD_OUTPUT:
         return (*_standing(state), Feedback(source="agent", name=RESULT, reason=entry.detail))
     if entry.status is not AgentStatus.OK and not refusals:
-        # The agent itself failed: its successor gets the same task again, with the earlier evidence.
+        # The agent itself failed: its successor gets the same work again, with the earlier evidence.
         return state.feedback
     return (*(f for f in _standing(state) if f.source != "check"), *refusals)
 

@@ -76,7 +76,7 @@ class HealthConfig(Value):
 
 
 class EnvironmentConfig(Value):
-    """How to bring a built commit to an environment: a command, or a GitHub workflow that is dispatched and waited
+    """How to bring a built commit to an environment: a command, or a CI workflow that is dispatched and waited
     for. The command finds the commit in ISSUEWRIGHT_COMMIT, the release in ISSUEWRIGHT_RELEASE."""
 
     name: str = Field(default="preview", min_length=1, max_length=100)

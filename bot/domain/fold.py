@@ -58,7 +58,7 @@ def _gate_opened(run: Run, entry: e.GateOpened, at: datetime) -> Run:
         return run
     early = tuple(held.by for held in gate.held if held.given_at < entry.shown_at)
     counted = [held for held in gate.held if held.given_at >= entry.shown_at]
-    gate = replace(gate, comment_id=entry.comment_id, shown_at=entry.shown_at, held=(), early=early)
+    gate = replace(gate, shown_at=entry.shown_at, held=(), early=early)
     run = replace(run, gate=gate)
     for approval in counted:
         run = _approved(run, approval, at)
@@ -236,7 +236,7 @@ def _run_parked(run: Run, entry: e.RunParked, at: datetime) -> Run:
 
 
 def _run_finished(run: Run, entry: e.RunFinished, at: datetime) -> Run:
-    return replace(run, outcome=entry.outcome, finished_at=at, gate=None, live=None, parked=None)
+    return replace(run, outcome=entry.outcome, gate=None, live=None, parked=None)
 
 
 def _unreadable(run: Run, entry: e.Unreadable, at: datetime) -> Run:

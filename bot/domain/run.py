@@ -64,7 +64,6 @@ class GateState:
     round: int
     subject: Subject
     opening_at: datetime
-    comment_id: int | None = None
     shown_at: datetime | None = None
     approvals: tuple[Actor, ...] = ()
     reviews: dict[int, Actor] = field(default_factory=dict)
@@ -131,7 +130,6 @@ class Run:
     parked: str | None = None
     unreadable: str | None = None
     outcome: Outcome | None = None
-    finished_at: datetime | None = None
 
     @property
     def id(self) -> str:

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,6 @@ def everything(workspaces: Workspaces, workspace: Workspace, server: GitServer) 
     replayed = workspaces.replay(workspace, commit, person)
     assert isinstance(replayed, Snapshot)
     workspaces.diff_digest(TALLY, workspace.start, commit)
-    workspaces.diff_stat(TALLY, workspace.start, commit)
     workspaces.file_digests(TALLY, commit, ["README.md"])
     return snapshot
 
@@ -299,7 +299,8 @@ def test_names_are_kept_as_they_are(workspaces: Workspaces, start: str, attempt:
     ).stdout.split(b"\0")
     assert set(names) <= set(shown)
     for name in names:
-        assert workspaces.read_file(TALLY, commit, path_text(name)) == name
+        path = path_text(name)
+        assert workspaces.file_digests(TALLY, commit, [path]) == {path: sha256(name).hexdigest()}
     for name in names:
         os.unlink(os.path.join(root, name))
     workspaces.restore(workspace, snapshot.tree)
