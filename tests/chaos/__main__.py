@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.chaos.battle import Result, battle
 from tests.chaos.report import print_report
 
-_SPECS = 6
+_FEW_KILLS, _FEW_SPECS, _SPECS = 20, 4, 6
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--workers", type=int, default=1, help="processes of the service; the first answers webhooks")
     parser.add_argument("--seed", type=int, help="reproduces a plan (default: a new one)")
-    parser.add_argument("--specs", type=int, default=_SPECS, help="specs at once")
+    parser.add_argument("--specs", type=int, help="specs at once (default: as many as the kills can do harm to)")
     parser.add_argument("--minutes", type=float, default=60, help="no more trouble after that")
     parser.add_argument("--dir", type=Path, help="where the worlds are made (default: a temporary directory)")
     parser.add_argument("--verbose", action="store_true", help="show every piece of trouble")
@@ -48,7 +48,7 @@ def main() -> int:
         kills=options.kills,
         database=options.database,
         workers=options.workers,
-        specs=options.specs,
+        specs=options.specs or (_FEW_SPECS if options.kills <= _FEW_KILLS else _SPECS),
         deadline=time.time() + options.minutes * 60,
     )
     print_report(result)
