@@ -2,7 +2,7 @@
 
 Nothing happens unless ISSUEWRIGHT_FAILPOINTS names a directory. In it a file named like the failpoint holds how many
 times it is passed before the process kills itself (0: at once); the file is removed first, so that the next process
-lives. A file `trace` gets a line for every failpoint that is reached.
+lives; or `raise`: then everybody who passes fails. A file `trace` gets a line for every failpoint that is reached.
 """
 
 import os
@@ -19,9 +19,12 @@ def reach(name: str) -> None:
     _note(Path(_DIRECTORY) / "trace", name)
     armed = Path(_DIRECTORY) / name.replace("/", "_")
     try:
-        left = int(armed.read_text())
+        wanted = armed.read_text()
+        left = int(wanted) if wanted != "raise" else -1
     except (FileNotFoundError, ValueError):
         return
+    if left < 0:
+        raise RuntimeError(f"failpoint {name}")
     if left > 0:
         armed.write_text(str(left - 1))
         return

@@ -81,7 +81,7 @@ class Journal:
             return list(connection.execute(select(runs.c.run_id).where(mine)).scalars())
 
     def unsettled_runs(self) -> list[str]:
-        """The open runs that do not simply wait for people: something should be moving, or about to be shown."""
+        """The runs that do not simply wait for people: something should be moving, or (also at the end) be shown."""
         live = select(attempts.c.run_id).where(attempts.c.finished_at.is_(None))
         shipping = select(deployments.c.run_id).where(deployments.c.finished_at.is_(None))
         moving = or_(
@@ -91,7 +91,8 @@ class Journal:
             runs.c.run_id.in_(shipping),
         )
         with self._database.read() as connection:
-            return list(connection.execute(select(runs.c.run_id).where(runs.c.is_open, moving)).scalars())
+            unsettled = (runs.c.is_open & moving) | runs.c.publisher.is_not(None)
+            return list(connection.execute(select(runs.c.run_id).where(unsettled)).scalars())
 
     def work_in_use(self) -> list[AttemptRef]:
         """All attempts of open runs (their refused work may have to be gone on with) and unfinished deployments."""
@@ -156,6 +157,9 @@ class Journal:
                 move = Park(reason=short)
             entry = claim(move)
             if entry is not None and not _is_claimed(run, move):
+                if _has_cause(connection, run.id, f"claim:{token}"):
+                    # This driver claimed another move before it died; whatever came since has a driver of its own.
+                    return None
                 self._append(connection, run, f"claim:{token}", entry, driver_goes_on=True)
             return move
 

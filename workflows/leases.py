@@ -128,7 +128,9 @@ def _process_lives(pid: int, started_at: float) -> bool:
 
 
 def _boot_id() -> str:
+    """This boot of this machine, and the container on it: pids mean something only where they are counted together."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return str(int(psutil.boot_time()))

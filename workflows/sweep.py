@@ -75,10 +75,11 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
             here.waker.attempt(connection, run.started.issue.repo, ref, restarts)
             return 1
     detail = f"could not be brought to an end: {_last_error(f'attempt:{ref.key}:')}"
-    lost = AttemptFinished(stage=ref.stage, number=ref.number, status=AgentStatus.LOST, detail=detail)
-    record(here, run.id, MoveMade(entry=lost, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
+    # First parked, then ended: the other way round a driver would start the next attempt in between.
     parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
     record(here, run.id, MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}"))
+    lost = AttemptFinished(stage=ref.stage, number=ref.number, status=AgentStatus.LOST, detail=detail)
+    record(here, run.id, MoveMade(entry=lost, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
     return 0
 
 

@@ -78,6 +78,14 @@ class Service:
         armed.write_text(str(passes))
         self._armed[point] = armed
 
+    def fails_at(self, point: str) -> None:
+        """Have everybody fail who passes a failpoint, until it is mended."""
+        (self._failpoints / point.replace("/", "_")).write_text("raise")
+
+    def is_mended(self, point: str) -> None:
+        """Nobody fails there any more."""
+        (self._failpoints / point.replace("/", "_")).unlink()
+
     def death(self) -> str | None:
         """The failpoint that the service has just died at, by SIGKILL; None when it lives, or died of something
         else."""

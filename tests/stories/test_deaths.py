@@ -24,6 +24,7 @@ def test_killed_while_the_agent_works(world: World) -> None:
     world.waits_for_the_end(issue)
     assert world.pull_request(issue)["merged"]
     assert world.builder.times_paid == len(world.agent_calls()) == 1
+    assert world.queues() <= {"inbox", "runs", "agents"}, "a workflow that was taken over left its queue"
 
 
 def test_the_agent_ends_while_the_service_is_dead(world: World) -> None:

@@ -291,6 +291,16 @@ class World:
         with self.database.read() as connection:
             return list(connection.execute(text(statement), values))
 
+    def queues(self) -> set[str]:
+        """The queues that the service's workflows are, or were, in."""
+        schema = "" if self.database.is_sqlite else "dbos."
+        return {row[0] for row in self.query(f"SELECT DISTINCT queue_name FROM {schema}workflow_status")}
+
+    def executes(self, statement: str) -> None:
+        """Somebody meddles with the service's database."""
+        with self.database.write() as connection:
+            connection.execute(text(statement))
+
     # -- waiting ----------------------------------------------------------------------------------------------
 
     def waits(self, what: str, look: Callable[[], Found | None], seconds: float = PATIENCE_SECONDS) -> Found:

@@ -1,0 +1,56 @@
+"""Workflows that fail without a reason that anybody could name are tried again a few times; then a person is asked."""
+
+import pytest
+
+from tests.stories.conftest import NewWorld
+from tests.stories.world import GOOD, World
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+def started(new_world: NewWorld, point: str) -> World:
+    world = new_world("sqlite")
+    world.builder.writes(GOOD)
+    world.service.fails_at(point)
+    world.start_service()
+    return world
+
+
+@pytest.mark.parametrize("point", ["drive.OpenPullRequest.claimed", "step.make.before"])
+def test_a_move_that_always_fails_is_parked_and_helped(new_world: NewWorld, point: str) -> None:
+    world = started(new_world, point)
+    issue = world.opens_spec("Add a health check")
+    world.waits("the run to ask for help", lambda: "run_parked" in world.kinds(issue), seconds=120)
+    assert world.bot_comments(issue.number, f"failpoint {point}") or world.waits(
+        "the reason to be told", lambda: world.bot_comments(issue.number, f"failpoint {point}")
+    )
+    world.service.is_mended(point)
+    world.comments(issue, "/retry", by="acme")
+    world.waits_for_gate(issue)
+    assert world.builder.times_paid == 1
+
+
+@pytest.mark.parametrize("point", ["step.prepare.before", "step.judge.after", "attempt.finished"])
+def test_an_attempt_that_cannot_be_ended_is_parked_and_nothing_else_is_started(new_world: NewWorld, point: str) -> None:
+    world = started(new_world, point)
+    issue = world.opens_spec("Add a health check")
+    world.waits("the run to ask for help", lambda: "run_parked" in world.kinds(issue), seconds=120)
+    world.waits_for_quiet()
+    assert world.kinds(issue) == ["run_started", "attempt_started", "run_parked", "attempt_finished"]
+    assert world.builder.times_paid == (0 if point == "step.prepare.before" else 1)
+    world.service.is_mended(point)
+    world.comments(issue, "/retry", by="acme")
+    world.waits_for_gate(issue)
+
+
+def test_a_publisher_that_vanished_is_sent_again_also_after_the_end(new_world: NewWorld) -> None:
+    world = started(new_world, "nowhere")
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    status = next(c for c in world.conversation(issue.number) if ":status -->" in c["body"])
+    world.hub.by("acme", "DELETE", f"/issues/comments/{status['id']}")
+    world.executes("UPDATE runs SET publisher = 'publish:gone'")
+    world.executes("DELETE FROM surfaces")
+    world.waits("the end to be shown again", lambda: world.bot_comments(issue.number, "Merged."))
