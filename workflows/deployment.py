@@ -22,11 +22,7 @@ def deploy(run_id: str, environment: Environment, number: int) -> None:
     """Execute the deployment that the journal says is under way, and report its end to the journal."""
     here = services()
     run = through_outages(lambda: here.journal.run(run_id))
-    if (
-        run is None
-        or run.deploying is None
-        or (run.deploying.environment, run.deploying.number) != (environment, number)
-    ):
+    if run is None or not run.is_deploying(environment, number):
         return
     finished = _deploy(here, run, environment)
     outcome = MoveMade(entry=finished, cause=f"deploy:{environment}:{number}:finished")

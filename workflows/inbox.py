@@ -39,7 +39,9 @@ from workflows.steps import step
 
 log = logging.getLogger("issuewright.inbox")
 _LOOKS = 20
+"""How often facts are gathered anew for one event before it is left to the reconciler."""
 _TRIES = 5
+"""How often an event that cannot be decided (its workflow fails) is heard again."""
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 

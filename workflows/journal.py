@@ -241,7 +241,7 @@ def publishing_begins(database: Database, run_id: str, workflow_id: str) -> bool
 def _is_claimed(run: Run, move: Move) -> bool:
     match move:
         case OpenGate():
-            return run.gate is not None and (run.gate.gate, run.gate.round) == (move.gate, move.round)
+            return run.open_gate(move.gate, move.round) is not None
         case Merge():
             return run.merging == move.subject
         case _:

@@ -151,8 +151,8 @@ def _gate_changed(connection: Connection, before: Run, after: Run, at: datetime)
     gate = before.gate
     assert gate is not None
     passed = after.passed.get(gate.gate)
-    if after.gate is not None and (after.gate.gate, after.gate.round) == (gate.gate, gate.round):
-        values: dict[str, object] = {"approvals": ", ".join(actor.login for actor in after.gate.approvals)}
+    if (still_open := after.open_gate(gate.gate, gate.round)) is not None:
+        values: dict[str, object] = {"approvals": ", ".join(actor.login for actor in still_open.approvals)}
     elif passed is not None:
         logins = ", ".join(actor.login for actor in passed.by)
         values = {"state": "passed", "approvals": logins, "closed_at": stamp(at)}

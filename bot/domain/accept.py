@@ -173,8 +173,7 @@ def _pull_changed(run: Run, event: PullRequestChanged, facts: Facts) -> Decision
 
 
 def _timer(run: Run, event: TimerDue) -> Decision:
-    gate = run.gate
-    if gate is None or (gate.gate, gate.round) != (event.gate, event.round):
+    if run.open_gate(event.gate, event.round) is None:
         return Ignored(why="that gate is not open any more")
     cause = f"timer:{event.gate}:{event.round}:{event.timer}"
     return Accepted(entry=TimerFired(gate=event.gate, round=event.round, timer=event.timer), cause=cause)
@@ -197,15 +196,14 @@ def _is_news(run: Run, entry: Recorded) -> bool:
         case PullRequestOpened():
             return run.pull_number != entry.number
         case GateOpened():
-            here = run.gate is not None and (run.gate.gate, run.gate.round) == (entry.gate, entry.round)
-            return here and run.gate is not None and run.gate.shown_at is None
+            gate = run.open_gate(entry.gate, entry.round)
+            return gate is not None and gate.shown_at is None
         case ArtifactsTidied():
             return run.head == entry.parent
         case HeadMoved():
             return run.head != entry.head and run.merged_sha is None
         case DeploymentFinished():
-            started = run.deploying
-            return started is not None and (started.environment, started.number) == (entry.environment, entry.number)
+            return run.is_deploying(entry.environment, entry.number)
         case MergeWasRefused():
             return run.merging is not None
         case PullRequestMerged():

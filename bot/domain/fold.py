@@ -53,8 +53,8 @@ def _gate_opening(run: Run, entry: e.GateOpening, at: datetime) -> Run:
 
 
 def _gate_opened(run: Run, entry: e.GateOpened, at: datetime) -> Run:
-    gate = run.gate
-    if gate is None or not _is_current(run, entry.gate, entry.round) or gate.shown_at is not None:
+    gate = run.open_gate(entry.gate, entry.round)
+    if gate is None or gate.shown_at is not None:
         return run
     early = tuple(held.by for held in gate.held if held.given_at < entry.shown_at)
     counted = [held for held in gate.held if held.given_at >= entry.shown_at]
@@ -66,8 +66,8 @@ def _gate_opened(run: Run, entry: e.GateOpened, at: datetime) -> Run:
 
 
 def _approved(run: Run, entry: e.Approved, at: datetime) -> Run:
-    gate = run.gate
-    if gate is None or not _is_current(run, entry.gate, entry.round) or entry.head != gate.subject.head:
+    gate = run.open_gate(entry.gate, entry.round)
+    if gate is None or entry.head != gate.subject.head:
         return run
     if gate.shown_at is None:
         return replace(run, gate=replace(gate, held=(*gate.held, entry)))
@@ -110,7 +110,7 @@ def _review_dismissed(run: Run, entry: e.ReviewDismissed, at: datetime) -> Run:
 
 
 def _rejected(run: Run, entry: e.Rejected, at: datetime) -> Run:
-    if not _is_current(run, entry.gate, entry.round):
+    if run.open_gate(entry.gate, entry.round) is None:
         return run
     chosen = entry.stage if entry.stage in run.stages else None
     feedback = Feedback(source="rejection", name=entry.gate, reason=entry.reason, findings=entry.findings)
@@ -157,19 +157,19 @@ def _head_moved(run: Run, entry: e.HeadMoved, at: datetime) -> Run:
 
 
 def _timer_fired(run: Run, entry: e.TimerFired, at: datetime) -> Run:
-    if run.gate is None or not _is_current(run, entry.gate, entry.round):
+    gate = run.open_gate(entry.gate, entry.round)
+    if gate is None:
         return run
     if entry.timer == "remind":
-        return replace(run, gate=replace(run.gate, reminder_due=True))
+        return replace(run, gate=replace(gate, reminder_due=True))
     if run.plan.gate(entry.gate).on_expiry == "cancel":
         return _cancelled(run, run.started.started_by, f"gate `{entry.gate}` expired")
     return replace(run, gate=None, parked=f"gate `{entry.gate}` expired before enough people approved")
 
 
 def _reminded(run: Run, entry: e.Reminded, at: datetime) -> Run:
-    if run.gate is None or not _is_current(run, entry.gate, entry.round):
-        return run
-    return replace(run, gate=replace(run.gate, reminder_due=False))
+    gate = run.open_gate(entry.gate, entry.round)
+    return run if gate is None else replace(run, gate=replace(gate, reminder_due=False))
 
 
 def _stop_requested(run: Run, entry: e.StopRequested, at: datetime) -> Run:
@@ -203,8 +203,7 @@ def _deployment_started(run: Run, entry: e.DeploymentStarted, at: datetime) -> R
 
 def _deployment_finished(run: Run, entry: e.DeploymentFinished, at: datetime) -> Run:
     """A candidate that is not healthy goes back to whoever can mend it, with the evidence."""
-    started = run.deploying
-    if started is None or (started.environment, started.number) != (entry.environment, entry.number):
+    if not run.is_deploying(entry.environment, entry.number):
         return run
     run = replace(run, deploying=None, deployments=(*run.deployments, entry))
     ships = next((stage for stage in run.plan.stages if stage.ships), None)
@@ -242,10 +241,6 @@ def _run_finished(run: Run, entry: e.RunFinished, at: datetime) -> Run:
 def _unreadable(run: Run, entry: e.Unreadable, at: datetime) -> Run:
     what = f"this release cannot read a journal entry `{entry.stored_kind}` of version {entry.stored_version}"
     return replace(run, unreadable=f"{what}: run the release that wrote it, or a newer one")
-
-
-def _is_current(run: Run, gate: str, round: int) -> bool:
-    return run.gate is not None and (run.gate.gate, run.gate.round) == (gate, round)
 
 
 _CHANGES: dict[type, Callable[[Run, Any, datetime], Run]] = {

@@ -178,6 +178,16 @@ class Run:
         passed = self.passed.get(self.plan.merge_gate.name)
         return {*(self.gate.review_ids if self.gate else ()), *(passed.reviews if passed else ())}
 
+    def open_gate(self, name: str, round: int) -> GateState | None:
+        """That gate, if it is open in that round; None for one that was decided, or asked about anew, meanwhile."""
+        gate = self.gate
+        return gate if gate is not None and (gate.gate, gate.round) == (name, round) else None
+
+    def is_deploying(self, environment: Environment, number: int) -> bool:
+        """Whether that deployment is under way."""
+        started = self.deploying
+        return started is not None and (started.environment, started.number) == (environment, number)
+
     def deployment(self, environment: Environment) -> DeploymentFinished | None:
         """The last deployment to that environment; None before there was one."""
         return next((d for d in reversed(self.deployments) if d.environment == environment), None)
