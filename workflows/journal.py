@@ -153,13 +153,13 @@ class Journal:
             if run is None or not moves:
                 return None
             move = moves[0]
+            if not _is_claimed(run, move) and _has_cause(connection, run.id, f"claim:{token}"):
+                # This driver claimed another move before it died; whatever came since has a driver of its own.
+                return None
             if isinstance(move, StartAttempt) and (short := budgets.reserve(connection, run, move, now())) is not None:
                 move = Park(reason=short)
             entry = claim(move)
             if entry is not None and not _is_claimed(run, move):
-                if _has_cause(connection, run.id, f"claim:{token}"):
-                    # This driver claimed another move before it died; whatever came since has a driver of its own.
-                    return None
                 self._append(connection, run, f"claim:{token}", entry, driver_goes_on=True)
             return move
 
