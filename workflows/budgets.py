@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.entries import AttemptFinished
 from bot.domain.moves import StartAttempt
 from bot.domain.progress import reservation
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Run
+from workflows.database import insert_or
 from workflows.schema.tables import budgets, reservations
 
 
@@ -46,5 +46,4 @@ def settle(connection: Connection, run: Run, entry: AttemptFinished) -> None:
 
 
 def _open_day(connection: Connection, repo: str, day: str) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(budgets).values(repo=repo, day=day, usd=0.0).on_conflict_do_nothing())
+    connection.execute(insert_or(connection, budgets).values(repo=repo, day=day, usd=0.0).on_conflict_do_nothing())

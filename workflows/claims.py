@@ -1,10 +1,9 @@
 """The fence: an epoch per execution, so that a worker which was declared dead and wakes up changes nothing more."""
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from workflows.clock import now, stamp
-from workflows.database import Database
+from workflows.database import Database, insert_or
 from workflows.outages import through_outages
 from workflows.schema.tables import claims
 
@@ -38,17 +37,13 @@ class Claims:
 
     def take(self, key: str) -> Claim:
         """Claim `key`; whoever held it before is superseded."""
-        dialect = sqlite if self._database.is_sqlite else postgresql
         values = {"claimed_by": self._executor_id, "claimed_at": stamp(now())}
-        statement = (
-            dialect.insert(claims)
-            .values(key=key, epoch=1, **values)
-            .on_conflict_do_update(index_elements=["key"], set_={"epoch": claims.c.epoch + 1, **values})
-            .returning(claims.c.epoch)
-        )
+        anew = {"epoch": claims.c.epoch + 1, **values}
 
         def claimed() -> int:
             with self._database.write() as connection:
-                return int(connection.execute(statement).scalar_one())
+                statement = insert_or(connection, claims).values(key=key, epoch=1, **values)
+                statement = statement.on_conflict_do_update(index_elements=["key"], set_=anew)
+                return int(connection.execute(statement.returning(claims.c.epoch)).scalar_one())
 
         return Claim(self._database, key, through_outages(claimed))

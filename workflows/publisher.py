@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from dbos import DBOS
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.commands import COMMANDS
 from bot.domain.commands.help import help_table
@@ -15,6 +14,7 @@ from bot.domain.rendering import STATE_LABELS, Links, check_run, stage_view, sta
 from bot.domain.run import Run
 from workflows.claims import Claim
 from workflows.clock import now, stamp
+from workflows.database import insert_or
 from workflows.failpoints import reach
 from workflows.journal import publishing_begins
 from workflows.markers import ROOM, find_comment, marked
@@ -205,10 +205,9 @@ class _Surfaces:
 
     def _now_shows(self, surface: str, text: str) -> None:
         values = {"digest": _digest(text), "published_at": stamp(now())}
-        dialect = sqlite if self._here.database.is_sqlite else postgresql
-        statement = dialect.insert(surfaces).values(run_id=self._run.id, surface=surface, **values)
         keys = ["run_id", "surface"]
         with self._here.database.write() as connection:
+            statement = insert_or(connection, surfaces).values(run_id=self._run.id, surface=surface, **values)
             connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.errors import ForgeError
 from bot.domain.events import (
@@ -24,6 +23,7 @@ from bot.domain.payloads import commands_in_comment, events_of_review
 from bot.domain.refs import IssueRef, RepoRef
 from workflows import converge, inbox
 from workflows.clock import now, stamp
+from workflows.database import insert_or
 from workflows.schema.tables import watermarks
 from workflows.services import Services
 
@@ -132,8 +132,7 @@ def _read_until(here: Services, repo: RepoRef) -> datetime | None:
 
 
 def _now_read(here: Services, repo: RepoRef, until: datetime) -> None:
-    dialect = sqlite if here.database.is_sqlite else postgresql
     values = {"read_until": stamp(until)}
-    statement = dialect.insert(watermarks).values(repo=str(repo), **values)
     with here.database.write() as connection:
+        statement = insert_or(connection, watermarks).values(repo=str(repo), **values)
         connection.execute(statement.on_conflict_do_update(index_elements=["repo"], set_=values))
