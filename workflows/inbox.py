@@ -137,6 +137,17 @@ def acknowledge(here: Services, event: Event, decision: Decision, claim: Claim) 
             _reply(here, event, decision.text, decision.cause, claim)
 
 
+def issue_of(event: Event) -> IssueRef:
+    """The issue or pull request that an event from GitHub is about."""
+    match event:
+        case IssueLabelled() | CommandGiven():
+            return event.issue
+        case ReviewSubmitted() | ReviewWasDismissed() | PullRequestChanged():
+            return event.pull
+        case _:
+            raise TypeError(f"{type(event).__name__} does not come from a delivery")
+
+
 def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
     with here.database.read() as connection:
         row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one()
@@ -159,17 +170,6 @@ def _settle(database: Database, delivery_id: str, status: str, detail: str) -> N
             connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
 
     through_outages(settle)
-
-
-def issue_of(event: Event) -> IssueRef:
-    """The issue or pull request that an event from GitHub is about."""
-    match event:
-        case IssueLabelled() | CommandGiven():
-            return event.issue
-        case ReviewSubmitted() | ReviewWasDismissed() | PullRequestChanged():
-            return event.pull
-        case _:
-            raise TypeError(f"{type(event).__name__} does not come from a delivery")
 
 
 def _react(here: Services, event: Event, content: Reaction, cause: str, claim: Claim, run_id: str | None) -> None:
