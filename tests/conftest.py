@@ -11,9 +11,7 @@ from tests.support.postgres import PostgresServer, start_server
 def _fail_instead(report: pytest.TestReport | pytest.CollectReport) -> None:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     report.outcome = "failed"
-    report.longrepr = (
-        f"{report.nodeid} did not run, and in CI a skip fails: {reason.removeprefix('Skipped: ')}"
-    )
+    report.longrepr = f"{report.nodeid} did not run, and in CI a skip fails: {reason.removeprefix('Skipped: ')}"
 
 
 @pytest.hookimpl(wrapper=True)
