@@ -3,7 +3,7 @@
 import logging
 import time
 
-from dbos import DBOS
+from dbos import DBOS, error
 from sqlalchemy import select, update
 
 from bot.domain.agents import AgentStatus
@@ -15,6 +15,7 @@ from bot.domain.run import Run
 from workflows.drive import record
 from workflows.schema.tables import attempts, runs
 from workflows.services import Services
+from workflows.wake import AGENTS, VERSION
 
 log = logging.getLogger("issuewright.sweep")
 LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
@@ -64,16 +65,27 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     if run.live is None:
         return 0
     ref = AttemptRef(run_id=run.id, stage=run.live.stage, number=run.live.number)
-    if any(w.startswith(f"attempt:{ref.key}:") for w in live):
+    prefix = f"attempt:{ref.key}:"
+    if any(w.startswith(prefix) for w in live):
         return 0
     mine = (attempts.c.run_id == ref.run_id) & (attempts.c.stage == ref.stage) & (attempts.c.number == ref.number)
-    with here.database.write() as connection:
-        restarts = connection.execute(select(attempts.c.restarts).where(mine)).scalar_one() + 1
-        if restarts <= _RESTARTS:
-            log.warning("%s: executing again (%d)", ref.key, restarts)
-            connection.execute(update(attempts).where(mine).values(restarts=restarts))
-            here.waker.attempt(connection, run.started.issue.repo, ref, restarts)
-            return 1
+    with here.database.read() as connection:
+        before = connection.execute(select(attempts.c.restarts).where(mine)).scalar_one()
+    # In this order: whoever has looked after the same attempt meanwhile has changed the count, or is seen here.
+    last = DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False, sort_desc=True, limit=1)
+    if last and last[0].status in LIVE:
+        return 0
+    if before < _RESTARTS:
+        with here.database.write() as connection:
+            counted = update(attempts).where(mine, attempts.c.restarts == before).values(restarts=before + 1)
+            if connection.execute(counted).rowcount == 0:
+                return 0
+            log.warning("%s: executing again (%d)", ref.key, before + 1)
+            if not last:
+                here.waker.attempt(connection, run.started.issue.repo, ref, before + 1)
+        if last:
+            _go_on(run, last[0].workflow_id)
+        return 1
     detail = f"could not be brought to an end: {_last_error(f'attempt:{ref.key}:')}"
     # First parked, then ended: the other way round a driver would start the next attempt in between.
     parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
@@ -81,6 +93,21 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     lost = AttemptFinished(stage=ref.stage, number=ref.number, status=AgentStatus.LOST, detail=detail)
     record(here, run.id, MoveMade(entry=lost, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
     return 0
+
+
+def _go_on(run: Run, workflow_id: str) -> None:
+    """Execute a failed attempt from the step on that failed. From its beginning it would get a fresh workspace, and
+    what the agent had written, and was paid for, would be gone."""
+    steps = DBOS.list_workflow_steps(workflow_id)
+    failed = [step["function_id"] for step in steps if step["error"] is not None]
+    start = min(failed, default=max((step["function_id"] for step in steps), default=0) + 1)
+    repo = str(run.started.issue.repo)
+    try:
+        DBOS.rewind_workflow(
+            workflow_id, start_step=start, queue_name=AGENTS, queue_partition_key=repo, application_version=VERSION
+        )
+    except error.DBOSException as trouble:
+        log.warning("%s is not executed again now: %s", workflow_id, trouble)
 
 
 def _deployment_again(here: Services, run: Run, live: set[str]) -> int:
