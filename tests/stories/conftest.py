@@ -12,6 +12,16 @@ from tests.stories.world import World
 BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 """For parametrising stories that run on both databases."""
 
+_ON_BOTH_AT_ONCE = "test_the_way_of_an_issue.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The same story on the second database is told in CI's slow part, but for the one that tells the whole way."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and "postgres" in item.name and item.path.name != _ON_BOTH_AT_ONCE:
+            item.add_marker(pytest.mark.slow)
+
+
 NewWorld = Callable[..., World]
 
 
