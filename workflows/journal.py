@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, select, true, union, update
 
 from bot.domain.accept import accept, known_cause
 from bot.domain.decisions import Accepted, Decision, Ignored, Start
@@ -37,6 +37,8 @@ from workflows.wake import Waker
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
 
+_IS_OPEN = runs.c.is_open == true()
+"""As an index finds it: SQLite compares, or reads everything."""
 _SHOWN_SOON = (RunStarted, MergeWasRefused, RunParked, RunFinished)
 """What people wait for; everything else is shown with the next burst. A gate that opens has its own comment."""
 
@@ -69,34 +71,31 @@ class Journal:
 
     def first_open_since(self, repo: RepoRef) -> datetime | None:
         """When the oldest open run of a repository began; None when it has none."""
-        query = select(func.min(runs.c.started_at)).where(runs.c.repo == str(repo), runs.c.is_open)
+        query = select(func.min(runs.c.started_at)).where(runs.c.repo == str(repo), _IS_OPEN)
         with self._database.read() as connection:
             first = connection.execute(query).scalar()
             return None if first is None else datetime.fromisoformat(first)
 
     def held_up_runs(self, repo: RepoRef) -> list[str]:
         """The open runs of a repository whose merge its rules do not allow yet."""
-        mine = (runs.c.repo == str(repo)) & runs.c.is_open & runs.c.waiting_for.startswith(THE_RULES)
+        mine = (runs.c.repo == str(repo)) & _IS_OPEN & runs.c.waiting_for.startswith(THE_RULES)
         with self._database.read() as connection:
             return list(connection.execute(select(runs.c.run_id).where(mine)).scalars())
 
     def unsettled_runs(self) -> list[str]:
         """The runs that do not simply wait for people: something should be moving, or (also at the end) be shown."""
-        live = select(attempts.c.run_id).where(attempts.c.finished_at.is_(None))
-        shipping = select(deployments.c.run_id).where(deployments.c.finished_at.is_(None))
-        moving = or_(
-            runs.c.waiting_for.is_(None),
-            runs.c.publisher.is_not(None),
-            runs.c.run_id.in_(live),
-            runs.c.run_id.in_(shipping),
+        moving = union(
+            select(runs.c.run_id).where(_IS_OPEN, runs.c.waiting_for.is_(None)),
+            select(runs.c.run_id).where(runs.c.publisher.is_not(None)),
+            select(attempts.c.run_id).join(runs).where(_IS_OPEN, attempts.c.finished_at.is_(None)),
+            select(deployments.c.run_id).join(runs).where(_IS_OPEN, deployments.c.finished_at.is_(None)),
         )
         with self._database.read() as connection:
-            unsettled = (runs.c.is_open & moving) | runs.c.publisher.is_not(None)
-            return list(connection.execute(select(runs.c.run_id).where(unsettled)).scalars())
+            return list(connection.execute(moving).scalars())
 
     def work_in_use(self) -> list[AttemptRef]:
         """All attempts of open runs (their refused work may have to be gone on with) and unfinished deployments."""
-        at_work = select(attempts.c.run_id, attempts.c.stage, attempts.c.number).join(runs).where(runs.c.is_open)
+        at_work = select(attempts.c.run_id, attempts.c.stage, attempts.c.number).join(runs).where(_IS_OPEN)
         on_the_way = select(deployments.c.run_id, deployments.c.environment, deployments.c.number).where(
             deployments.c.finished_at.is_(None)
         )
@@ -249,7 +248,7 @@ def _is_claimed(run: Run, move: Move) -> bool:
 
 
 def _open_run_of(connection: Connection, issue: IssueRef) -> str | None:
-    here = (runs.c.repo == str(issue.repo)) & runs.c.is_open & runs.c.parent.is_(None)
+    here = (runs.c.repo == str(issue.repo)) & _IS_OPEN & runs.c.parent.is_(None)
     ours = (runs.c.issue == issue.number) | (runs.c.pull_number == issue.number)
     return connection.execute(select(runs.c.run_id).where(here, ours)).scalar()
 

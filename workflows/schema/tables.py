@@ -17,6 +17,8 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+UNFINISHED = text("finished_at IS NULL")
+TO_BE_SHOWN = text("publisher IS NOT NULL")
 
 deliveries = Table(
     "deliveries",
@@ -55,6 +57,10 @@ runs = Table(
     Column("updated_at", Text, nullable=False),
     Column("last_error", Text),
     Index("runs_of_issue", "repo", "issue"),
+    Index("runs_of_pull_request", "repo", "pull_number"),
+    # All that the sweep and the reconciler ask of the runs, so that those that are over cost nothing.
+    Index("open_runs", "is_open", "waiting_for", "repo", "started_at", "run_id"),
+    Index("runs_to_be_shown", "publisher", sqlite_where=TO_BE_SHOWN, postgresql_where=TO_BE_SHOWN),
     Index(
         "one_open_run_an_issue",
         "repo",
@@ -103,6 +109,12 @@ attempts = Table(
     Column("commit_sha", Text),
     Column("seconds", Float),
     Column("restarts", Integer, nullable=False, server_default="0"),
+    Index(
+        "live_attempts",
+        "run_id",
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
 )
 
 costs = Table(
@@ -163,6 +175,12 @@ deployments = Table(
     Column("url", Text),
     Column("started_at", Text, nullable=False),
     Column("finished_at", Text),
+    Index(
+        "unfinished_deployments",
+        "run_id",
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
 )
 
 effects = Table(
