@@ -113,9 +113,9 @@ class Receiver:
 class Localhub:
     """A localhub process in a directory of its own; it can be killed and started again."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, port: int = 0) -> None:
         self.directory = directory
-        self.port = 0
+        self.port = port
         self.process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(timeout=20, trust_env=False)
         self.tokens: dict[str, str] = {}
