@@ -28,8 +28,8 @@ _STARTS = 3
 
 
 def supervisor_argv(python: str, *arguments: str) -> list[str]:
-    """The command line of a supervisor process."""
-    return [python, "-P", "-m", "bot.adapters.supervisor", *arguments]
+    """The command line of a supervisor process. It needs the standard library alone (`-S`), and starts faster so."""
+    return [python, "-S", "-P", "-m", "bot.adapters.supervisor", *arguments]
 
 
 def supervisor_environment() -> dict[str, str]:
