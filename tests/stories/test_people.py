@@ -79,9 +79,10 @@ def test_an_approval_and_a_push_at_once_never_merge_what_was_not_shown(new_world
     shown = world.pull_request(issue)["head"]["sha"]
     pushed = world.pushes(issue, "app/evil.py", "EVIL = True\n")
     approval = world.comments(number, "/approve")
-    world.waits("an answer", lambda: world.reactions(approval))
+    world.waits_for_reaction(approval, "confused")
     world.waits_for_gate(issue, round=2)
     world.waits_for_quiet()
+    assert "approved" not in world.kinds(issue)
     pull = world.pull_request(issue)
     assert not pull["merged"]
     assert pull["head"]["sha"] == pushed != shown
