@@ -9,9 +9,7 @@ pytestmark = pytest.mark.postgres
 @pytest.mark.parametrize("turn", [1, 2])
 def test_every_test_gets_an_empty_database(postgres_url: str, turn: int) -> None:
     with psycopg.connect(postgres_url) as connection:
-        assert connection.execute(
-            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
-        ).fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
         connection.execute("CREATE TABLE seen (turn int)")
 
 
