@@ -52,7 +52,7 @@ def test_both_packages_import_from_the_wheel_alone(unpacked: Path, tmp_path: Pat
     libraries = [path for path in sys.path if path.endswith("site-packages")]
     script = (
         "import bot, workflows, bot.entrypoints.cli, importlib.resources as r\n"
-        "print(bot.__file__, workflows.__file__, bot.entrypoints.cli.main.__name__,"
+        "print(bot.__file__, workflows.__file__, bot.entrypoints.cli.main.name,"
         " r.files('bot').joinpath('templates').is_dir(), sep='\\n')"
     )
     ran = subprocess.run(
