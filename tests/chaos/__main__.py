@@ -41,7 +41,7 @@ def main() -> int:
         directory,
     )
     # Whoever ends us by a signal wants our processes ended too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM, without a verdict"))
     result: Result = battle(
         directory,
         seed=seed,
