@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 import psutil
 from sqlalchemy import Connection, text
@@ -15,6 +16,7 @@ from bot.domain.entries import (
     Recorded,
     RunStarted,
 )
+from bot.domain.fold import apply
 from bot.domain.gates import Subject
 from bot.domain.pipeline import Gate, Pipeline, Stage
 from bot.domain.refs import AttemptRef, IssueRef, RepoRef
@@ -26,6 +28,7 @@ from tests.domain import samples
 from workflows.database import Database
 from workflows.journal import Journal
 from workflows.runtime import connect_client
+from workflows.schema.tables import entries
 from workflows.wake import Waker
 
 PLAN = Pipeline(
@@ -160,10 +163,13 @@ def _write_run(journal: Journal, connection: Connection, number: int) -> None:
         }
     )
     journal._insert_run(connection, begin, "start")
+    run: Run | None = journal._load(connection, run_id)
     for entry in _until_the_gate(begin, number):
-        run: Run | None = journal._load(connection, run_id)
         assert run is not None
         journal._append(connection, run, f"bench:{run.seq}", entry, driver_goes_on=True)
+        written = entries.select().where(entries.c.run_id == run_id, entries.c.seq == run.seq + 1)
+        row = connection.execute(written).one()
+        run = apply(run, entry, row.seq, row.hash, datetime.fromisoformat(row.at))
 
 
 def _until_the_gate(begin: RunStarted, number: int) -> tuple[Recorded, ...]:
