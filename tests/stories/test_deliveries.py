@@ -83,27 +83,6 @@ def test_deliveries_and_the_reconciler_at_once_answer_once(new_world: NewWorld, 
     assert len(world.bot_comments(number, ":reply -->")) == len(questions)
 
 
-def test_an_approval_that_is_delivered_before_the_question_it_follows(new_world: NewWorld) -> None:
-    """Held back and released in reverse: the approval comes first, the rejection of the old round last."""
-    world = started(new_world, "sqlite", "")
-    world.builder.writes(GOOD).writes(REPAIRED)
-    issue = world.opens_spec("Add a health check")
-    number = world.waits_for_gate(issue)
-    lose(world, "issue_comment", do="hold")
-    lose(world, "pull_request_review", do="hold")
-    question = world.comments(number, "/status")
-    world.approves(issue)
-    late = world.comments(number, "/reject Too late")
-    world.hub.control("DELETE", "/webhook-rules")
-    world.hub.control("POST", "/deliveries/release", {"order": "reverse"})
-    world.waits_for_reaction(question, "+1")
-    world.waits_for_reaction(late, "+1")
-    world.waits_for_gate(issue, round=2)
-    world.waits_for_quiet()
-    assert not world.pull_request(issue)["merged"], "the approval was given before what the rejection made"
-    assert world.kinds(issue).count("rejected") == 1
-
-
 @pytest.mark.parametrize("late", ["/approve", "/reject Too late"])
 def test_a_word_that_comes_after_the_end_changes_nothing(new_world: NewWorld, late: str) -> None:
     world = started(new_world, "sqlite", "")
