@@ -10,7 +10,7 @@ from bot.domain.refs import AttemptRef
 from bot.domain.run import Attempt, Run
 from bot.domain.trees import Snapshot, Workspace
 from workflows import attempt_steps as steps
-from workflows.attempt_steps import Handoff, JudgedWork, Judgement
+from workflows.attempt_steps import Elsewhere, Handoff, JudgedWork, Judgement, beside
 from workflows.drive import record
 from workflows.failpoints import reach
 from workflows.outages import through_outages
@@ -35,7 +35,10 @@ def attempt(run_id: str, stage: str, number: int) -> None:
     if tried.finished is not None:
         steps.clean_up(here, ref)
         return
-    finished = _recheck(here, run, tried, ref) if tried.started.mode == "recheck" else _work(here, run, tried, ref)
+    try:
+        finished = _recheck(here, run, tried, ref) if tried.started.mode == "recheck" else _work(here, run, tried, ref)
+    except Elsewhere as gone:
+        finished = _ended(ref, AgentResult(status=AgentStatus.LOST, detail=str(gone)))
     reach("attempt.finished")
     outcome = MoveMade(entry=finished, cause=f"attempt:{stage}:{number}:finished")
     step("record", Decision, record, here, run_id, outcome)
@@ -46,19 +49,19 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
     """Prepare a workspace, let the agent work in it, judge what it wrote, commit and push that."""
     claim = here.claims.take(f"attempt:{ref.key}")
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
-    result = step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
+    result = step("agent", AgentResult, beside(workspace, steps.run_agent), here, run, tried, ref, workspace, claim)
     if result.status not in (AgentStatus.OK, AgentStatus.BAD_OUTPUT):
         return _ended(ref, result)
-    snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
+    snapshot = step("snapshot", Snapshot, beside(workspace, here.workspaces.snapshot), workspace)
     if result.status is AgentStatus.BAD_OUTPUT:
         # Only the answer has to be mended: the files are there for the attempt that gives a better one.
-        kept = step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
+        kept = step("keep", str, beside(workspace, here.workspaces.keep), ref, workspace, snapshot.tree)
         return _ended(ref, result, kept=kept, snapshot=snapshot)
     parent = tried.started.start_commit
     for _ in range(_REPLAYS):
-        judgement = step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot)
+        judgement = step("judge", Judgement, beside(workspace, steps.judge), here, run, tried, ref, workspace, snapshot)
         if judgement.refused:
-            kept = step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
+            kept = step("keep", str, beside(workspace, here.workspaces.keep), ref, workspace, snapshot.tree)
             return _ended(ref, result, judgement=judgement, kept=kept, snapshot=snapshot)
         if snapshot.empty:
             # The stage looked again, and its artifacts still stand: the head that it looked at is handed on as it is.
@@ -69,7 +72,7 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
         if handoff.commit is not None:
             return _ended(ref, result, judgement=judgement, handoff=handoff, snapshot=snapshot)
         # Somebody pushed meanwhile: our change goes on top of theirs, and is judged again as it then is.
-        replayed = step("replay", Snapshot | None, steps.replay, here, workspace, handoff)
+        replayed = step("replay", Snapshot | None, beside(workspace, steps.replay), here, workspace, handoff)
         if replayed is None or handoff.moved_to is None:
             return _ended(ref, result, judgement=steps.conflict(handoff))
         snapshot, parent = replayed, handoff.moved_to
@@ -80,8 +83,8 @@ def _recheck(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Attem
     """Judge a head that a person pushed, as it is. No agent is called, nothing is committed."""
     head = tried.started.start_commit
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
-    snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
-    judgement = step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot)
+    snapshot = step("snapshot", Snapshot, beside(workspace, here.workspaces.snapshot), workspace)
+    judgement = step("judge", Judgement, beside(workspace, steps.judge), here, run, tried, ref, workspace, snapshot)
     handoff = step("digest", Handoff, steps.digest, here, run, head, parent=head)
     return _ended(ref, AgentResult(status=AgentStatus.OK), judgement=judgement, handoff=handoff)
 

@@ -3,7 +3,9 @@
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from pydantic import Field
 from sqlalchemy import select
@@ -28,6 +30,14 @@ from workflows.claims import Claim
 from workflows.patience import patiently
 from workflows.schema.tables import attempts
 from workflows.services import Services
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+_GONE = "The machine that it ran on is gone, and with it what was not pushed yet."
+
+
+class Elsewhere(Exception):
+    """The attempt's files are on another machine, and that one is gone: what was not pushed is lost with it."""
 
 
 class Judgement(Value):
@@ -61,6 +71,17 @@ class Handoff(Value):
     contents: dict[str, str] = Field(default_factory=dict)
     ours: str | None = None
     moved_to: str | None = None
+
+
+def beside(workspace: Workspace, work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """`work`, which needs the workspace's files: raises Elsewhere where they are not."""
+
+    def checked(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+        if not _is_here(workspace):
+            raise Elsewhere(_GONE)
+        return work(*arguments, **named)
+
+    return checked
 
 
 def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Workspace:
@@ -141,6 +162,8 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
     """The handoff: one commit with trailers, pushed if the branch still is where the work began."""
     message = handoff_message(run, tried, work.result, agent=_agent_name(here, run, ref))
     workspace, parent = work.workspace, work.parent
+    if not _is_here(workspace):
+        return _handed_on_already(here, run, ref, work, claim)
     ours = here.workspaces.commit(workspace, tree=work.tree, parent=parent, message=message, at=tried.started_at)
     expected = None if run.head is None and parent == run.started.base_sha else parent
     moved: list[HeadMoved] = []
@@ -160,6 +183,17 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
             raise
         return Handoff(ours=ours, moved_to=moved[0].head)
     return digest(here, run, ours, parent=parent)
+
+
+def _handed_on_already(here: Services, run: Run, ref: AttemptRef, work: JudgedWork, claim: Claim) -> Handoff:
+    """The handoff of a machine that is gone, if its push arrived: nobody else moves the branch to just that commit."""
+    repo, key = run.started.issue.repo, push_key(run.id, ref.stage, ref.number)
+    head = patiently(lambda: here.workspaces.remote_head(repo, run.started.branch))
+    if head is None or here.effects.intended(f"{key}:{head}") != head:
+        raise Elsewhere(_GONE)
+    here.effects.once(f"{key}:{head}", "push", lambda: head, find=None, claim=claim, run_id=run.id)
+    patiently(lambda: here.workspaces.fetch(repo, run.started.branch))
+    return digest(here, run, head, parent=work.parent)
 
 
 def digest(here: Services, run: Run, head: str, *, parent: str) -> Handoff:
@@ -205,6 +239,10 @@ def clean_up(here: Services, ref: AttemptRef) -> None:
     """The attempt is over and recorded: its worktree and its supervisor's files are not needed any more."""
     here.workspaces.release(ref)
     here.supervisors.release(ref)
+
+
+def _is_here(workspace: Workspace) -> bool:
+    return Path(workspace.path).is_dir()
 
 
 def _spec_path(run: Run) -> str:
