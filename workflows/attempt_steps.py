@@ -25,6 +25,7 @@ from bot.domain.verdicts import Verdict
 from bot.domain.work import objection
 from workflows.attempt_keys import push_key
 from workflows.claims import Claim
+from workflows.local_steps import Elsewhere, is_here
 from workflows.patience import patiently
 from workflows.schema.tables import attempts
 from workflows.services import Services
@@ -148,6 +149,8 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
     """The handoff: one commit with trailers, pushed if the branch still is where the work began."""
     message = handoff_message(run, tried, work.result, agent=_agent_name(here, run, ref))
     workspace, parent = work.workspace, work.parent
+    if not is_here(workspace):
+        return _handed_on_already(here, run, ref, work, claim)
     ours = here.workspaces.commit(workspace, tree=work.tree, parent=parent, message=message, at=tried.started_at)
     expected = None if run.head is None and parent == run.started.base_sha else parent
     moved: list[HeadMoved] = []
@@ -167,6 +170,17 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
             raise
         return Handoff(ours=ours, moved_to=moved[0].head)
     return digest(here, run, ours, parent=parent)
+
+
+def _handed_on_already(here: Services, run: Run, ref: AttemptRef, work: JudgedWork, claim: Claim) -> Handoff:
+    """The handoff of a machine that is gone, if its push arrived: nobody else moves the branch to just that commit."""
+    repo, key = run.started.issue.repo, push_key(run.id, ref.stage, ref.number)
+    head = patiently(lambda: here.workspaces.remote_head(repo, run.started.branch))
+    if head is None or here.effects.intended(f"{key}:{head}") != head:
+        raise Elsewhere
+    here.effects.once(f"{key}:{head}", "push", lambda: head, find=None, claim=claim, run_id=run.id)
+    patiently(lambda: here.workspaces.fetch(repo, run.started.branch))
+    return digest(here, run, head, parent=work.parent)
 
 
 def digest(here: Services, run: Run, head: str, *, parent: str) -> Handoff:

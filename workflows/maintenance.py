@@ -1,6 +1,5 @@
 """The database's state for its operator: what is in it, who works on it, and whether it is sound."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from bot.domain.errors import UserError
 from bot.domain.values import Value
 from workflows.audit import audit
 from workflows.database import Database
-from workflows.leases import is_dead, this_process
+from workflows.leases import database_clock, this_process
+from workflows.reaper import is_alive
 from workflows.schema.migrate import current_revision, newest_revision, revisions
 from workflows.schema.tables import attempts, deliveries, effects, metadata, runs, workers
 
@@ -127,22 +127,23 @@ def database_status(database: Database) -> DatabaseStatus:
                 "oldest_delivery": _oldest_delivery(connection),
                 "oldest_waiting": _oldest_waiting(connection),
                 "unfinished_effects": connection.execute(begun).scalar_one(),
-                "workers": tuple(leased_workers(connection)),
+                "workers": tuple(leased_workers(connection, database)),
             }
         )
 
 
-def leased_workers(connection: Connection) -> Iterator[WorkerLine]:
+def leased_workers(connection: Connection, database: Database) -> Iterator[WorkerLine]:
     """All workers that have a lease, the newest first."""
     here = this_process()
-    for row in connection.execute(select(workers).order_by(workers.c.started_at.desc())):
+    rows = select(workers, database_clock(database).label("present")).where(workers.c.declared_dead_at.is_(None))
+    for row in connection.execute(rows.order_by(workers.c.started_at.desc())):
         yield WorkerLine(
             executor_id=row.executor_id,
             host=row.host,
             pid=row.pid,
             started_at=row.started_at,
-            beat_seconds_ago=round(max(0.0, time.time() - row.heartbeat_at), 1),
-            alive=not is_dead(row, here),
+            beat_seconds_ago=round(max(0.0, row.present - row.heartbeat_at), 1),
+            alive=is_alive(row, here, database),
         )
 
 

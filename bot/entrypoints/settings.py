@@ -56,6 +56,8 @@ class Settings(BaseModel):
     max_delivery_bytes: int = Field(default=25 * 1024 * 1024, gt=0)
     agents_per_worker: int = Field(default=4, gt=0)
     agents_per_repository: int = Field(default=2, gt=0)
+    agents_in_all: int = Field(default=64, gt=0)
+    lease_seconds: float = Field(default=20.0, ge=2.0, le=600.0)
     agents: AgentSettings = AgentSettings()
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from bot.adapters.github import GitHub
+from bot.adapters.machine import machine_id
 from bot.adapters.supervisor.supervisors import Supervisors
 from bot.adapters.templates import Templates
 from bot.adapters.workspaces import Workspaces
@@ -21,6 +22,7 @@ from workflows.database import Database
 from workflows.effects import Effects
 from workflows.intake import Intake
 from workflows.journal import Journal
+from workflows.proof import Proof
 from workflows.runtime import connect_client, prepare_system_tables
 from workflows.schema.migrate import migrate
 from workflows.services import AgentDefaults, Services
@@ -63,7 +65,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     )
     for repo in settings.repos:
         github.repository(repo)
-    waker = Waker(connect_client(database))
+    waker, proof = Waker(connect_client(database)), Proof()
 
     def token(repo: RepoRef) -> str:
         return github.repository(repo).push_token()
@@ -72,7 +74,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         database=database,
         journal=Journal(database, waker),
         effects=Effects(database),
-        claims=Claims(database, f"{socket.gethostname()}:{os.getpid()}"),
+        claims=Claims(database, f"{socket.gethostname()}:{os.getpid()}", proof),
         waker=waker,
         github=github,
         web_url=settings.web_url,
@@ -90,6 +92,8 @@ def build_services(settings: Settings, database: Database) -> Services:
         trigger_labels=settings.trigger_labels,
         commands_directory=settings.data_dir / "commands",
         reconcile_every=timedelta(seconds=settings.reconcile_seconds),
+        machine=machine_id(settings.data_dir),
+        proof=proof,
     )
 
 

@@ -234,4 +234,10 @@ workers = Table(
     Column("pid_started_at", Float, nullable=False),
     Column("started_at", Text, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
+    Column("lease_seconds", Float),
+    Column("pid_start_time", Float),
+    Column("machine", Text),
+    Column("declared_dead_at", Float),
+    Column("gone_at", Float),
+    Column("woke_up_at", Float),
 )
