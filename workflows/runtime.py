@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
 
 from workflows import attempt, deployment, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
+from workflows.clock import follow
 from workflows.database import Database
 from workflows.doorbell import work_queues
 from workflows.leases import Lease, Worker, reap, this_process
 from workflows.reconciler import reconcile
 from workflows.services import Services, wire
+from workflows.strays import stop_strays
 from workflows.sweep import sweep
+from workflows.timers import look_again
 from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSION
 
 log = logging.getLogger("issuewright.worker")
@@ -45,6 +48,7 @@ def connect_client(database: Database) -> DBOSClient:
 def start_worker(services: Services, limits: Limits) -> Lease:
     """Launch this process as a worker; its threads run until the process ends."""
     wire(services)
+    follow(services.github.now)
     worker = this_process()
     lease = Lease(services.database, worker)
     lease.take()
@@ -93,6 +97,8 @@ def _register_queues(limits: Limits) -> None:
 def _look_after(services: Services, worker: Worker) -> None:
     reap(services.database, worker)
     sweep(services)
+    look_again(services)
+    stop_strays(services, worker)
 
 
 def _tidy_up(services: Services) -> None:

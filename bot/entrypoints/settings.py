@@ -56,6 +56,7 @@ class Settings(BaseModel):
     max_delivery_bytes: int = Field(default=25 * 1024 * 1024, gt=0)
     agents_per_worker: int = Field(default=4, gt=0)
     agents_per_repository: int = Field(default=2, gt=0)
+    worker_patience_seconds: float | None = Field(default=None, ge=0)
     agents: AgentSettings = AgentSettings()
 
     @property
