@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from bot.domain.errors import UserError
 from workflows.database import Database
 
 VERSION_TABLE = "issuewright_schema"
@@ -20,10 +21,13 @@ log = logging.getLogger("issuewright.schema")
 
 def migrate(database: Database) -> None:
     """Upgrade to the newest revision; harmless when it is there already, and when two processes do it at once. A
-    database that a newer release has added to is taken as it is."""
-    if is_added_to(current := current_revision(database)):
+    database that a newer release has added to is taken as it is; raises UserError for one that it took from."""
+    current = current_revision(database)
+    if is_added_to(current):
         log.warning("the database is at revision %s, of a newer release: working on it as it is", current)
         return
+    if current is not None and current not in revisions():
+        raise UserError(f"the database is at revision {current}, of a newer release: use that release, or a newer one")
     database.in_transaction(lambda connection: command.upgrade(_config(connection), "head"))
 
 
