@@ -30,6 +30,9 @@ from workflows.patience import patiently
 from workflows.schema.tables import attempts
 from workflows.services import Services
 
+_MAY_GO_ON = (AgentStatus.LOST, AgentStatus.INTERRUPTED)
+"""Ends that nobody may have wanted."""
+
 
 class Judgement(Value):
     """What the checks said of a tree."""
@@ -87,7 +90,13 @@ def run_agent(
         return AgentResult(status=AgentStatus.CLI_ERROR, detail=str(problem))
     claim.check()
     here.supervisors.start(request, launch)
-    result = here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
+    while True:
+        result = here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
+        if result.status not in _MAY_GO_ON or _stop_reason(here, ref) is not None:
+            break
+        claim.check()
+        if not here.supervisors.go_on(request):
+            break
     return as_needed(result, run.plan.stage(ref.stage))
 
 

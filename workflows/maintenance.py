@@ -14,7 +14,7 @@ from workflows.audit import audit
 from workflows.database import Database
 from workflows.leases import database_clock, this_process
 from workflows.reaper import is_alive
-from workflows.schema.migrate import current_revision, newest_revision, revisions
+from workflows.schema.migrate import current_revision, is_added_to, newest_revision, revisions
 from workflows.schema.tables import attempts, deliveries, effects, metadata, runs, workers
 
 
@@ -57,15 +57,15 @@ class DatabaseStatus(Value):
 
     @property
     def is_current(self) -> bool:
-        """Whether the schema is this release's."""
-        return self.revision == self.newest_revision
+        """Whether the schema is this release's, or has more than it needs."""
+        return self.revision == self.newest_revision or is_added_to(self.revision)
 
 
 def require_schema(database: Database) -> None:
     """Raises UserError, with what to do, unless the database is at this release's schema."""
     is_here(database)
     revision = refuse_newer(database)
-    if revision == newest_revision():
+    if revision == newest_revision() or is_added_to(revision):
         return
     if revision is None:
         raise UserError(f"{shown_url(database)} is empty: start the service once, or run `issuewright db migrate`")
@@ -76,9 +76,10 @@ def require_schema(database: Database) -> None:
 
 
 def refuse_newer(database: Database) -> str | None:
-    """The revision that the database is at (None: it is empty); raises UserError for one of a newer release."""
+    """The revision that the database is at (None: it is empty); raises UserError for one of a newer release that
+    this one cannot work with."""
     revision = current_revision(database)
-    if revision is not None and revision not in revisions():
+    if revision is not None and revision not in revisions() and not is_added_to(revision):
         raise UserError(f"the database is at revision {revision}, of a newer release: use that release, or a newer one")
     return revision
 

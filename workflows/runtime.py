@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
 
 from workflows import attempt, deployment, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
+from workflows.clock import follow
 from workflows.database import Database
 from workflows.doorbell import work_queues
-from workflows.leases import Lease, Terms, this_process
+from workflows.leases import Lease, Terms, Worker, this_process
 from workflows.reaper import Reaper
 from workflows.reconciler import reconcile
 from workflows.recovery import DbosRecovery
 from workflows.services import Services, wire
 from workflows.sleepers import after_a_sleeper
+from workflows.strays import stop_strays
 from workflows.sweep import sweep
+from workflows.timers import look_again
 from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSION
 
 log = logging.getLogger("issuewright.worker")
@@ -51,6 +54,7 @@ def connect_client(database: Database) -> DBOSClient:
 def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     """Launch this process as a worker; its threads run until the process ends."""
     wire(services)
+    follow(services.github.now)
     lease = Lease(services.database, this_process(services.machine), services.proof, terms)
     lease.take()  # It beats from now on: a launch may take longer than a lease.
     dbos = DBOS(config=_config(services.database, lease.worker.executor_id))
@@ -60,7 +64,7 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     work_queues(dbos, services.database, (INBOX, RUNS, AGENTS, DEPLOYMENTS), services.proof)
     recovery = DbosRecovery(dbos, services.database, lease.worker.executor_id)
     _look_after_others(services, Reaper(services.database, lease.worker, recovery), terms)
-    _every(_SWEEP_SECONDS, "sweep", lambda: sweep(services))
+    _every(_SWEEP_SECONDS, "sweep", lambda: _look_after_runs(services, lease.worker))
     _every(_TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
     often = services.reconcile_every.total_seconds()
     _every(often, "reconciler", lambda: services.ears.time_to_look(often) and reconcile(services))
@@ -111,6 +115,12 @@ def _look_after_others(services: Services, reaper: Reaper, terms: Terms) -> None
                 reaper.looked_after(woken)
 
     _every(min(_GLANCE_SECONDS, terms.look_seconds), "reaper", look)
+
+
+def _look_after_runs(services: Services, worker: Worker) -> None:
+    sweep(services)
+    look_again(services)
+    stop_strays(services, worker)
 
 
 def _tidy_up(services: Services) -> None:

@@ -58,6 +58,7 @@ class Settings(BaseModel):
     agents_per_repository: int = Field(default=2, gt=0)
     agents_in_all: int = Field(default=64, gt=0)
     lease_seconds: float = Field(default=20.0, ge=2.0, le=600.0)
+    worker_patience_seconds: float | None = Field(default=None, ge=0)
     agents: AgentSettings = AgentSettings()
 
     @property

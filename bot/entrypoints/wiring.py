@@ -22,7 +22,7 @@ from workflows.database import Database
 from workflows.effects import Effects
 from workflows.intake import Intake
 from workflows.journal import Journal
-from workflows.proof import Proof
+from workflows.proof import SURE, Proof
 from workflows.runtime import connect_client, prepare_system_tables
 from workflows.schema.migrate import migrate
 from workflows.services import AgentDefaults, Services
@@ -84,7 +84,11 @@ def build_services(settings: Settings, database: Database) -> Services:
             token=token,
             author=Identity(name="Issuewright", email="issuewright@users.noreply.github.com"),
         ),
-        supervisors=Supervisors(settings.data_dir / "attempts", agent_calls_file=settings.agent_calls_file),
+        supervisors=Supervisors(
+            settings.data_dir / "attempts",
+            agent_calls_file=settings.agent_calls_file,
+            worker_patience_seconds=_patience(settings, database),
+        ),
         operations=Supervisors(settings.data_dir / "operations"),
         templates=Templates().checked(),
         agents=AgentDefaults(settings.agents.default, dict(settings.agents.settings)),
@@ -95,6 +99,14 @@ def build_services(settings: Settings, database: Database) -> Services:
         machine=machine_id(settings.data_dir),
         proof=proof,
     )
+
+
+def _patience(settings: Settings, database: Database) -> float | None:
+    """How long agents work on without a worker. On SQLite nobody else can take their attempts over, so for ever;
+    otherwise they stop before a worker of another machine starts them again."""
+    if settings.worker_patience_seconds is not None:
+        return settings.worker_patience_seconds or None
+    return None if database.is_sqlite else SURE * settings.lease_seconds
 
 
 def _read_key(file: Path) -> str:

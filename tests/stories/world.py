@@ -76,9 +76,18 @@ class Agent:
         """One more attempt, which fails."""
         return self._plays({"fails": why})
 
+    def turns_over(self) -> "Agent":
+        """What it was told so far does not hold for attempts that begin from now on."""
+        self._turns.clear()
+        return self
+
     def is_let_go(self) -> None:
         """Whatever holds goes on."""
         (self._folder / "go").touch()
+
+    def holds_again(self) -> None:
+        """Whatever holds from now on waits until it is let go again."""
+        (self._folder / "go").unlink(missing_ok=True)
 
     @property
     def times_paid(self) -> int:

@@ -143,6 +143,17 @@ gates = Table(
     Column("closed_at", Text),
 )
 
+timers = Table(
+    "timers",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("gate", Text, primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("timer", Text, primary_key=True),
+    Column("due_at", Text, nullable=False),
+    Index("timers_by_time", "due_at"),
+)
+
 budgets = Table(
     "budgets",
     metadata,
