@@ -13,6 +13,7 @@ from workflows.database import Database
 from workflows.doorbell import work_queues
 from workflows.leases import Lease, Worker, reap, this_process
 from workflows.reconciler import reconcile
+from workflows.retention import keep_within_bounds, remove_files
 from workflows.services import Services, wire
 from workflows.sweep import sweep
 from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSION
@@ -57,6 +58,7 @@ def start_worker(services: Services, limits: Limits) -> Lease:
     reap(services.database, worker)
     _every(_SWEEP_SECONDS, "sweep", lambda: _look_after(services, worker))
     _every(_TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
+    _every(services.retention.every.total_seconds(), "retention", lambda: _keep_within_bounds(services, worker))
     often = services.reconcile_every.total_seconds()
     _every(often, "reconciler", lambda: services.ears.time_to_look(often) and reconcile(services))
     return lease
@@ -98,6 +100,13 @@ def _look_after(services: Services, worker: Worker) -> None:
 def _tidy_up(services: Services) -> None:
     """Worktrees and kept commits that no open run needs."""
     services.workspaces.leftovers({ref.key for ref in services.journal.work_in_use()})
+
+
+def _keep_within_bounds(services: Services, worker: Worker) -> None:
+    """What was kept long enough: in the database (one worker does that) and on this machine."""
+    keep_within_bounds(services.database, services.retention, worker.executor_id)
+    remove_files(services)
+    services.workspaces.compact()
 
 
 def _every(seconds: float, name: str, work: Callable[[], object]) -> None:

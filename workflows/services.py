@@ -27,6 +27,18 @@ class AgentDefaults:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """How many days what is kept (`runs` None: for ever), and how often that is seen to."""
+
+    runs: float | None
+    deliveries: float
+    workflows: float
+    attempts: float
+    archive: Path
+    every: timedelta
+
+
+@dataclass(frozen=True)
 class Services:
     """Everything that a workflow reaches for. One object a process."""
 
@@ -46,6 +58,7 @@ class Services:
     trigger_labels: tuple[str, ...]
     commands_directory: Path
     reconcile_every: timedelta
+    retention: Retention
     ears: Ears = field(default_factory=Ears)
 
 

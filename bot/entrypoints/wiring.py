@@ -23,7 +23,7 @@ from workflows.intake import Intake
 from workflows.journal import Journal
 from workflows.runtime import connect_client, prepare_system_tables
 from workflows.schema.migrate import migrate
-from workflows.services import AgentDefaults, Services
+from workflows.services import AgentDefaults, Retention, Services
 from workflows.wake import Waker
 
 
@@ -53,6 +53,7 @@ def build_app(settings: Settings) -> FastAPI:
         store=intake.store,
         ready=ready,
         max_bytes=settings.max_delivery_bytes,
+        max_bytes_at_once=max(settings.max_pending_bytes, settings.max_delivery_bytes),
     )
 
 
@@ -90,6 +91,14 @@ def build_services(settings: Settings, database: Database) -> Services:
         trigger_labels=settings.trigger_labels,
         commands_directory=settings.data_dir / "commands",
         reconcile_every=timedelta(seconds=settings.reconcile_seconds),
+        retention=Retention(
+            runs=settings.retention.keep_runs_days,
+            deliveries=settings.retention.keep_deliveries_days,
+            workflows=settings.retention.keep_workflows_days,
+            attempts=settings.retention.keep_attempts_days,
+            archive=settings.archive_dir,
+            every=timedelta(seconds=settings.retention.every_seconds),
+        ),
     )
 
 
