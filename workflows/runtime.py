@@ -12,6 +12,7 @@ from workflows import attempt, deployment, drive, inbox, publisher, timers  # no
 from workflows.database import Database
 from workflows.doorbell import work_queues
 from workflows.leases import Lease, Worker, reap, this_process
+from workflows.outages import have_dbos_wait_for_space
 from workflows.reconciler import reconcile
 from workflows.retention import keep_within_bounds, remove_files
 from workflows.services import Services, wire
@@ -46,6 +47,7 @@ def connect_client(database: Database) -> DBOSClient:
 def start_worker(services: Services, limits: Limits) -> Lease:
     """Launch this process as a worker; its threads run until the process ends."""
     wire(services)
+    have_dbos_wait_for_space()
     worker = this_process()
     lease = Lease(services.database, worker)
     lease.take()
