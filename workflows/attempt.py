@@ -4,7 +4,7 @@ from dbos import DBOS
 
 from bot.domain.agents import AgentResult, AgentStatus
 from bot.domain.decisions import Decision
-from bot.domain.entries import AttemptFinished
+from bot.domain.entries import AttemptFinished, HeadMoved
 from bot.domain.events import MoveMade
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Attempt, Run
@@ -49,19 +49,20 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
     result = step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
     if result.status not in (AgentStatus.OK, AgentStatus.BAD_OUTPUT):
         return _ended(ref, result)
-    snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
+    written = snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
     if result.status is AgentStatus.BAD_OUTPUT:
         # Only the answer has to be mended: the files are there for the attempt that gives a better one.
         kept = step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
         return _ended(ref, result, kept=kept, snapshot=snapshot)
     parent = tried.started.start_commit
     for _ in range(_REPLAYS):
-        judgement = step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot)
+        judgement = step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, written)
         if judgement.refused:
             kept = step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
             return _ended(ref, result, judgement=judgement, kept=kept, snapshot=snapshot)
         if snapshot.empty:
-            # The stage looked again, and its artifacts still stand: the head that it looked at is handed on as it is.
+            # The stage looked again and its artifacts still stand, or all that it wrote is on the branch already (an
+            # attempt that was given up had got that far): that head is handed on as it is.
             handoff = step("digest", Handoff, steps.digest, here, run, parent, parent=parent)
             return _ended(ref, result, judgement=judgement, handoff=handoff, snapshot=snapshot)
         work = JudgedWork(workspace=workspace, tree=snapshot.tree, parent=parent, result=result)
@@ -71,9 +72,18 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
         # Somebody pushed meanwhile: our change goes on top of theirs, and is judged again as it then is.
         replayed = step("replay", Snapshot | None, steps.replay, here, workspace, handoff)
         if replayed is None or handoff.moved_to is None:
+            _learn(here, ref, handoff.moved_to)
             return _ended(ref, result, judgement=steps.conflict(handoff))
         snapshot, parent = replayed, handoff.moved_to
+    _learn(here, ref, parent)
     return _ended(ref, result, judgement=steps.never_still(_REPLAYS))
+
+
+def _learn(here: Services, ref: AttemptRef, head: str | None) -> None:
+    """The next attempt starts from what is on the branch. Before there is a pull request nobody else tells of it."""
+    if head is not None:
+        moved = MoveMade(entry=HeadMoved(head=head), cause=f"head:{head}:{ref.key}")
+        step("learn", Decision, record, here, ref.run_id, moved)
 
 
 def _recheck(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptFinished:
@@ -81,7 +91,7 @@ def _recheck(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Attem
     head = tried.started.start_commit
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
     snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
-    judgement = step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot)
+    judgement = step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, snapshot)
     handoff = step("digest", Handoff, steps.digest, here, run, head, parent=head)
     return _ended(ref, AgentResult(status=AgentStatus.OK), judgement=judgement, handoff=handoff)
 

@@ -116,13 +116,20 @@ def agent_request(here: Services, run: Run, tried: Attempt, ref: AttemptRef, wor
 
 
 def judge(
-    here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace, snapshot: Snapshot
+    here: Services,
+    run: Run,
+    tried: Attempt,
+    ref: AttemptRef,
+    workspace: Workspace,
+    snapshot: Snapshot,
+    written: Snapshot,
 ) -> Judgement:
-    """Run the stage's checks on exactly the tree that would be committed."""
+    """Run the stage's checks on exactly the tree that would be committed. `written` is what the agent left, before it
+    was put on top of what others pushed: that it did its work is judged by that."""
     stage = run.plan.stage(ref.stage)
     here.workspaces.restore(workspace, snapshot.tree)
     if tried.started.mode == "work":
-        changed, present = _changed(here, run, workspace, snapshot), _present(run, stage, workspace)
+        changed, present = _changed(here, run, workspace, written), _present(run, stage, workspace)
         problem = objection(run, stage, tried.started.feedback, changed=changed, present=present)
         if problem is not None:
             return Judgement(verdicts=(problem,))
