@@ -14,6 +14,7 @@ from bot.adapters.workspaces import Workspaces
 from bot.domain.errors import UserError
 from bot.domain.refs import RepoRef
 from bot.domain.trees import Identity
+from bot.entrypoints.operator.opening import explained
 from bot.entrypoints.settings import Settings
 from bot.entrypoints.webhook import PATIENCE_SECONDS, create_app
 from workflows.claims import Claims
@@ -28,10 +29,11 @@ from workflows.wake import Waker
 
 
 def open_database(settings: Settings) -> Database:
-    """The one database, brought to this release's schema."""
+    """The one database, brought to this release's schema; raises UserError with what to do when that fails."""
     database = Database(settings.database)
-    migrate(database)
-    prepare_system_tables(database)
+    with explained():
+        migrate(database)
+        prepare_system_tables(database)
     return database
 
 
