@@ -13,9 +13,11 @@ from workflows.clock import follow
 from workflows.database import Database
 from workflows.doorbell import work_queues
 from workflows.leases import Lease, Terms, Worker, this_process
+from workflows.outages import have_dbos_wait_for_space
 from workflows.reaper import Reaper
 from workflows.reconciler import reconcile
 from workflows.recovery import DbosRecovery
+from workflows.retention import keep_within_bounds, remove_files
 from workflows.services import Services, wire
 from workflows.sleepers import after_a_sleeper
 from workflows.strays import stop_strays
@@ -55,6 +57,7 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     """Launch this process as a worker; its threads run until the process ends."""
     wire(services)
     follow(services.github.now)
+    have_dbos_wait_for_space()
     lease = Lease(services.database, this_process(services.machine), services.proof, terms)
     lease.take()  # It beats from now on: a launch may take longer than a lease.
     dbos = DBOS(config=_config(services.database, lease.worker.executor_id))
@@ -66,6 +69,7 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     _look_after_others(services, Reaper(services.database, lease.worker, recovery), terms)
     _every(_SWEEP_SECONDS, "sweep", lambda: _look_after_runs(services, lease.worker))
     _every(_TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
+    _every(services.retention.every.total_seconds(), "retention", lambda: _keep_within_bounds(services, lease.worker))
     often = services.reconcile_every.total_seconds()
     _every(often, "reconciler", lambda: services.ears.time_to_look(often) and reconcile(services))
     return lease
@@ -126,6 +130,13 @@ def _look_after_runs(services: Services, worker: Worker) -> None:
 def _tidy_up(services: Services) -> None:
     """Worktrees and kept commits that no open run needs."""
     services.workspaces.leftovers({ref.key for ref in services.journal.work_in_use()})
+
+
+def _keep_within_bounds(services: Services, worker: Worker) -> None:
+    """What was kept long enough: in the database (one worker does that) and on this machine."""
+    keep_within_bounds(services.database, services.retention, worker.executor_id)
+    remove_files(services)
+    services.workspaces.compact()
 
 
 def _every(seconds: float, name: str, work: Callable[[], object]) -> None:

@@ -15,6 +15,7 @@ from bot.adapters.workspaces import Workspaces
 from bot.domain.errors import UserError
 from bot.domain.refs import RepoRef
 from bot.domain.trees import Identity
+from bot.entrypoints.operator.opening import explained
 from bot.entrypoints.settings import Settings
 from bot.entrypoints.webhook import PATIENCE_SECONDS, create_app
 from workflows.claims import Claims
@@ -25,15 +26,16 @@ from workflows.journal import Journal
 from workflows.proof import SURE, Proof
 from workflows.runtime import connect_client, prepare_system_tables
 from workflows.schema.migrate import migrate
-from workflows.services import AgentDefaults, Services
+from workflows.services import AgentDefaults, Retention, Services
 from workflows.wake import Waker
 
 
 def open_database(settings: Settings) -> Database:
-    """The one database, brought to this release's schema."""
+    """The one database, brought to this release's schema; raises UserError with what to do when that fails."""
     database = Database(settings.database)
-    migrate(database)
-    prepare_system_tables(database)
+    with explained():
+        migrate(database)
+        prepare_system_tables(database)
     return database
 
 
@@ -55,6 +57,7 @@ def build_app(settings: Settings) -> FastAPI:
         store=intake.store,
         ready=ready,
         max_bytes=settings.max_delivery_bytes,
+        max_bytes_at_once=max(settings.max_pending_bytes, settings.max_delivery_bytes),
     )
 
 
@@ -98,6 +101,14 @@ def build_services(settings: Settings, database: Database) -> Services:
         reconcile_every=timedelta(seconds=settings.reconcile_seconds),
         machine=machine_id(settings.data_dir),
         proof=proof,
+        retention=Retention(
+            runs=settings.retention.keep_runs_days,
+            deliveries=settings.retention.keep_deliveries_days,
+            workflows=settings.retention.keep_workflows_days,
+            attempts=settings.retention.keep_attempts_days,
+            archive=settings.archive_dir,
+            every=timedelta(seconds=settings.retention.every_seconds),
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tests.bench import edge, gates, git_work, latency, machine, start_up, thinking, throughput
+from tests.bench import edge, gates, git_work, latency, machine, soak, start_up, thinking, throughput
 from tests.bench.figures import Figure
 from tests.bench.setting import Setting
 from tests.bench.table import show
@@ -25,6 +25,7 @@ GROUPS = {
     "thinking": thinking.measure,
     "start": start_up.measure,
     "throughput": throughput.measure,
+    "soak": soak.measure,
 }
 RESULTS = Path(__file__).parents[2] / "bench" / "results.json"
 
