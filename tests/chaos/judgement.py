@@ -1,5 +1,6 @@
 """The verdict on a campaign: what each run came to, and what is left of the world."""
 
+import logging
 import signal
 import time
 from collections.abc import Collection
@@ -12,9 +13,10 @@ from tests.chaos.people import Spec, calls_of
 from tests.chaos.picture import Picture, differences, picture
 from tests.chaos.verdicts import problems_of_run, repairs
 
+log = logging.getLogger("chaos")
 Pictures = dict[str, Picture]
 _CONVERGENCE_SECONDS = 150.0
-_LOOK_EVERY = 2.0
+_LOOK_EVERY = 5.0
 _PORT_TAKEN = 2
 """How the webhook ends when its port was given to somebody while it was dead."""
 
@@ -35,6 +37,11 @@ class Verdict:
 
     runs: list[RunResult] = field(default_factory=list)
     world: list[str] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        """All of them."""
+        return [f"{run.spec.run_id}: {problem}" for run in self.runs for problem in run.problems] + self.world
 
     @property
     def passed(self) -> int:
@@ -61,6 +68,8 @@ def converged(campaign: Campaign, expected: Pictures, *, dies: bool = False) -> 
             verdict = judge(campaign, expected, dies=dies)
             verdict.world += problems_of_record(campaign.field)
             return verdict
+        if verdict.failed:
+            log.info("not right yet: %s", "; ".join(verdict.problems)[:300])
         time.sleep(_LOOK_EVERY)
 
 

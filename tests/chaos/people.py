@@ -136,7 +136,7 @@ class People:
                 self._world.hub.by(MAINTAINER, "POST", f"/pulls/{spec.pull}/reviews", review)
             case "pushes":
                 branch = self._world.sees(f"/pulls/{spec.pull}")["head"]["ref"]
-                path = f"docs/part-{spec.issue.number}.md"
+                path = f"docs/part_{spec.issue.number}.md"
                 self._world.pushes_to(branch, path, f"Pushed {act.text}\n", by=act.by)
             case "lets go":
                 (self._world.directory / "agents" / f"go-{spec.issue.number}").touch()
