@@ -42,6 +42,7 @@ def test_status_tells_who_works_and_what_waits(books: Books) -> None:
         "VALUES ('gone', 'elsewhere', 'boot', 1, 1.0, '2026-01-01T00:00:00+00:00', 1.0)"
     )
     found = database_status(books.database)
+    lease.release()
     assert found.is_current
     assert found.runs == {"parked": 1}
     assert [(worker.host == "elsewhere", worker.alive) for worker in found.workers] == [(False, True), (True, False)]
