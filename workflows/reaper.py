@@ -128,13 +128,13 @@ class Reaper:
                 _note(connection, self._database, next(r for r in rows if r.executor_id == executor_id), state)
             rows = _workers(connection, self._database)
             lost, orphans = self._watch.lost_machines(rows), _orphans(connection, self._database)
-            if orphans:
-                ring_at_commit(connection)
         self._neighbours = [row for row in rows if row.declared_dead_at is None and is_neighbour(row, self._me)]
         # Afterwards: should we die here, the orphans are there for the next look, anybody's.
         taken = sum(self._take_over(orphan, lost) for orphan in orphans)
         if taken:
             log.info("taking over %d workflow(s) from dead workers", taken)
+            with self._database.write() as connection:
+                ring_at_commit(connection)
         return taken
 
     def _take_over(self, orphan: Orphan, lost: set[str]) -> bool:

@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[2]
 class Service:
     """The service in `directory`. `port` is where its webhook listens. `command` may name a part of it."""
 
-    def __init__(self, directory: Path, port: int, command: str = "serve") -> None:
+    def __init__(self, directory: Path, port: int, command: str = "serve", host: str = "127.0.0.1") -> None:
         self._command = command
+        self.host = host
         self.directory = directory
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
@@ -47,7 +48,7 @@ class Service:
         """Whether it answers, and its pid file names it."""
         try:
             pid = int((self.directory / "service.pid").read_text())
-            ready = httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5, trust_env=False).is_success
+            ready = httpx.get(f"http://{self.host}:{self.port}/readyz", timeout=5, trust_env=False).is_success
         except (OSError, ValueError, httpx.TransportError):
             return False
         return ready and self.process is not None and pid == self.process.pid
