@@ -113,6 +113,12 @@ class Effects:
         with self._database.read() as connection:
             return [Again(row.key, row.kind, row.run_id) for row in connection.execute(query)]
 
+    def look_again(self, key: str) -> None:
+        """Have the effect looked at once more, when every list must show what there is."""
+        with self._database.write() as connection:
+            due = {"look_again_at": stamp(now() + _LOOK_AGAIN_AFTER)}
+            connection.execute(update(effects).where(effects.c.key == key).values(**due))
+
     def looked_at(self, key: str) -> None:
         """The effect is there once."""
         with self._database.write() as connection:

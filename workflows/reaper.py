@@ -26,7 +26,7 @@ _BEATS_MISSED = 1.5 / 4
 _PATIENCE = 1.2
 """The part of a lease after which another machine's agents are surely stopped by their supervisors: they look for a
 beat that is older than a lease."""
-_ARRIVED = 0.5, 10.0
+_ARRIVED = 0.25, 10.0
 """What a sleeper had sent is in GitHub's lists after this part of a lease, or after so many seconds."""
 _BURIED_AFTER_SECONDS = 7 * 86400.0
 _BOUND = (AGENTS, DEPLOYMENTS)
@@ -128,13 +128,13 @@ class Reaper:
                 _note(connection, self._database, next(r for r in rows if r.executor_id == executor_id), state)
             rows = _workers(connection, self._database)
             lost, orphans = self._watch.lost_machines(rows), _orphans(connection, self._database)
-            if orphans:
-                ring_at_commit(connection)
         self._neighbours = [row for row in rows if row.declared_dead_at is None and is_neighbour(row, self._me)]
         # Afterwards: should we die here, the orphans are there for the next look, anybody's.
         taken = sum(self._take_over(orphan, lost) for orphan in orphans)
         if taken:
             log.info("taking over %d workflow(s) from dead workers", taken)
+            with self._database.write() as connection:
+                ring_at_commit(connection)
         return taken
 
     def _take_over(self, orphan: Orphan, lost: set[str]) -> bool:
@@ -177,7 +177,9 @@ def is_alive(row: Row[Any], me: Worker, database: Database) -> bool:
 
 
 def _workers(connection: Connection, database: Database) -> Sequence[Row[Any]]:
-    return connection.execute(select(workers, database_clock(database).label("present"))).all()
+    # In one order, so that two who note the same at once wait for each other, and not in a circle.
+    query = select(workers, database_clock(database).label("present")).order_by(workers.c.executor_id)
+    return connection.execute(query).all()
 
 
 def _note(connection: Connection, database: Database, row: Row[Any], state: State) -> None:
@@ -193,9 +195,8 @@ def _note(connection: Connection, database: Database, row: Row[Any], state: Stat
             log.warning("worker %s on %s is %s", row.executor_id, row.host, state)
     if row.gone_at is None and state == "gone":
         connection.execute(update(workers).where(mine).values(gone_at=clock))
-    buried = (workers.c.gone_at.is_not(None) & workers.c.woke_up_at.is_(None)) | (
-        workers.c.declared_dead_at < clock - _BURIED_AFTER_SECONDS
-    )
+    forgotten = workers.c.declared_dead_at < clock - _BURIED_AFTER_SECONDS
+    buried = (workers.c.gone_at.is_not(None) | forgotten) & workers.c.woke_up_at.is_(None)
     if row.declared_dead_at is not None:
         connection.execute(delete(workers).where(mine, buried, _nothing_pending(database)))
 

@@ -46,6 +46,7 @@ def _check_runs(here: Services, run: Run, began: str) -> None:
     with here.database.read() as connection:
         keys = list(connection.execute(query.where(effects.c.done_at >= began)).scalars())
     for key in keys:
+        here.effects.look_again(key)
         patiently(lambda key=key: converge.one_check_run(here, run.id, key))  # type: ignore[misc]
     if run.head is not None:
         converge.show_again(here, f"{run.id}:check:{run.head}")

@@ -113,9 +113,10 @@ class Receiver:
 class Localhub:
     """A localhub process in a directory of its own; it can be killed and started again."""
 
-    def __init__(self, directory: Path, port: int = 0) -> None:
+    def __init__(self, directory: Path, port: int = 0, bind: str = "127.0.0.1") -> None:
         self.directory = directory
         self.port = port
+        self.bind = bind
         self.process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(timeout=20, trust_env=False)
         self.tokens: dict[str, str] = {}
@@ -126,7 +127,8 @@ class Localhub:
 
     def start(self) -> None:
         (self.directory / "url").unlink(missing_ok=True)
-        command = [sys.executable, "-m", "bot.localhub", "--dir", str(self.directory), "--port", str(self.port)]
+        place = ("--dir", str(self.directory), "--port", str(self.port), "--bind", self.bind)
+        command = [sys.executable, "-m", "bot.localhub", *place]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         url = wait_for("localhub's url", self._read_url, seconds=60)
         self.port = int(url.rpartition(":")[2])

@@ -15,8 +15,9 @@ class Service:
     """The service in `directory`. `port` is where its webhook listens. `command` may name a part of it. What it is
     started from (`code`) and with may be changed before it is."""
 
-    def __init__(self, directory: Path, port: int, command: str = "serve") -> None:
+    def __init__(self, directory: Path, port: int, command: str = "serve", host: str = "127.0.0.1") -> None:
         self._command = command
+        self.host = host
         self.directory = directory
         self.port = port
         self.code = ROOT
@@ -59,7 +60,7 @@ class Service:
         """Whether it answers, and its pid file names it."""
         try:
             pid = int((self.directory / "service.pid").read_text())
-            ready = httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5, trust_env=False).is_success
+            ready = httpx.get(f"http://{self.host}:{self.port}/readyz", timeout=5, trust_env=False).is_success
         except (OSError, ValueError, httpx.TransportError):
             return False
         return ready and self.process is not None and pid == self.process.pid

@@ -411,7 +411,7 @@ class World:
         hub.control("POST", "/repositories", {"owner": OWNER, "name": "tally", "files": files})
         role = {"login": MAINTAINER, "role_name": "write"}
         hub.control("POST", "/repositories/acme/tally/collaborators", role)
-        hub.install_app(f"http://127.0.0.1:{self.service.port}/webhook", ["acme/tally"])
+        hub.install_app(f"http://{self.service.host}:{self.service.port}/webhook", ["acme/tally"])
 
     def _write_settings(self, database_url: str | None, settings: str, agent: str) -> None:
         key = self.directory / "app.pem"

@@ -5,6 +5,8 @@ In CI (`CI=true` or `ISSUEWRIGHT_NO_SKIPS=1`) tests/conftest.py turns every skip
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 
 import pytest
@@ -18,6 +20,17 @@ def program(name: str, package: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(
         shutil.which(name) is None, reason=f"{name} is missing; get it: apt-get install {package}"
     )
+
+
+def namespaces() -> pytest.MarkDecorator:
+    """A mark: skip unless we may make namespaces of networks, names, processes and mounts."""
+    privileged = sys.platform == "linux" and os.geteuid() == 0
+    if privileged:
+        command = ["unshare", "--net", "--uts", "--mount", "true"]
+        privileged = (
+            shutil.which("unshare") is not None and subprocess.run(command, capture_output=True).returncode == 0
+        )
+    return pytest.mark.skipif(not privileged, reason="namespaces may not be made here; run this as root on Linux")
 
 
 def claude() -> pytest.MarkDecorator:

@@ -21,6 +21,7 @@ import pytest
 from psycopg import sql
 
 _USER = "issuewright"
+_LOOPBACK = "127.0.0.1"
 _START_SECONDS = 30
 # PostgreSQL refuses to run as root; as root we hand it to the account that owns nothing.
 _NOBODY = 65534
@@ -37,7 +38,9 @@ class PostgresServer:
         port: int,
         password: str,
         again: Callable[[int], subprocess.Popen[bytes] | None],
+        address: str = _LOOPBACK,
     ) -> None:
+        self._address = address
         self._process = process
         self._port = port
         self._password = password
@@ -75,7 +78,7 @@ class PostgresServer:
 
     def url(self, database: str) -> str:
         """The URL of `database`, which need not exist yet."""
-        return f"postgresql://{_USER}:{self._password}@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://{_USER}:{self._password}@{self._address}:{self._port}/{database}"
 
     def create_database(self) -> str:
         """The URL of a new, empty database."""
@@ -97,8 +100,9 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def start_server() -> Iterator[PostgresServer]:
-    """A server with a new, empty cluster in a temporary directory, stopped and removed with the block.
+def start_server(address: str = _LOOPBACK, clients: str | None = None) -> Iterator[PostgresServer]:
+    """A server with a new, empty cluster in a temporary directory, stopped and removed with the block. It listens on
+    `address`; `clients` is the network that may connect, beside loopback.
 
     Skips the test when neither the wheel nor the machine has the binaries.
     """
@@ -114,8 +118,12 @@ def start_server() -> Iterator[PostgresServer]:
             programs = _reachable(programs, root)
         password = secrets.token_urlsafe(12)
         _create_cluster(programs, root, password, user)
-        process, port = _run(programs, root, user)
-        server = PostgresServer(process, port, password, lambda port: _start(programs, root, user, port))
+        if clients is not None:
+            with (root / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {clients} scram-sha-256\n")
+        process, port = _run(programs, root, user, address)
+        again = lambda port: _start(programs, root, user, port, address)  # noqa: E731
+        server = PostgresServer(process, port, password, again, address)
         try:
             yield server
         finally:
@@ -177,16 +185,16 @@ def _create_cluster(programs: Path, root: Path, password: str, user: int | None)
     password_file.unlink()
 
 
-def _run(programs: Path, root: Path, user: int | None) -> tuple[subprocess.Popen[bytes], int]:
+def _run(programs: Path, root: Path, user: int | None, address: str) -> tuple[subprocess.Popen[bytes], int]:
     """The server's process and port, once it answers; again when somebody else was faster to the port."""
     for _ in range(5):
         port = _free_port()
-        if (process := _start(programs, root, user, port)) is not None:
+        if (process := _start(programs, root, user, port, address)) is not None:
             return process, port
     raise RuntimeError(f"PostgreSQL does not start: {(root / 'log').read_text(errors='replace')}")
 
 
-def _start(programs: Path, root: Path, user: int | None, port: int) -> subprocess.Popen[bytes] | None:
+def _start(programs: Path, root: Path, user: int | None, port: int, address: str) -> subprocess.Popen[bytes] | None:
     """A server on that port, once it answers; None when it ended instead."""
     status_file = root / "data" / "postmaster.pid"
     with contextlib.suppress(FileNotFoundError, PermissionError):
@@ -198,7 +206,7 @@ def _start(programs: Path, root: Path, user: int | None, port: int) -> subproces
             [
                 programs / "postgres",
                 *("-D", root / "data", "-p", str(port)),
-                *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
+                *("-c", f"listen_addresses={address}", "-c", "unix_socket_directories="),
                 *("-c", "fsync=off", "-c", "max_connections=200"),
             ],
             cwd=root,

@@ -1,0 +1,121 @@
+"""Several workers: one dies, and another of its machine goes on; one sleeps, and what it then does is undone."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import psutil
+import pytest
+
+from tests.stories.conftest import NewWorld
+from tests.stories.service import Service
+from tests.stories.test_convergence import as_the_bot
+from tests.stories.world import GOOD, World
+from tests.support.ports import free_port
+
+_LEASE = 8.0
+
+
+@pytest.fixture
+def two_workers(new_world: NewWorld) -> Iterator[World]:
+    """A world whose webhook stands alone, and has two workers of the same machine beside it."""
+    world = new_world("postgres", settings=f"lease_seconds = {_LEASE}")
+    world.service = Service(world.directory, world.service.port, "webhook")
+    with ExitStack() as stack:
+        for _ in range(2):
+            worker = Service(world.directory, free_port(), "worker")
+            worker.spawn()
+            stack.callback(worker.close)
+        world.start_service()
+        world.waits("two workers", lambda: len(world.query(_LIVING)) == 2)
+        yield world
+
+
+@pytest.mark.slow
+def test_a_worker_of_the_same_machine_takes_over_at_once(two_workers: World) -> None:
+    world = two_workers
+    world.builder.writes(GOOD, holds=True)
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_agent()
+    attempt, executor, pid = world.waits("the attempt", lambda: world.query(_AT_WORK, name="attempt:%"))[0]
+    since = time.monotonic()
+    psutil.Process(pid).kill()
+    world.waits("the takeover", lambda: world.query(_TAKEN, id=attempt, executor=executor))
+    took = time.monotonic() - since
+    print(f"taken over after {took:.2f} s")
+    assert took < 5
+    world.builder.is_let_go()
+    world.waits_for_gate(issue)
+    assert world.builder.times_paid == 1
+    assert world.agent_calls() == [attempt.removeprefix("attempt:").removesuffix(":0")]
+
+
+@pytest.mark.slow
+def test_a_sleeper_whose_comment_arrives_late_is_repaired_within_a_lease(two_workers: World) -> None:
+    """The comment is on its way when its worker falls asleep. Others write it anew; then it arrives as well."""
+    world = two_workers
+    world.builder.writes(GOOD)
+    late = {"method": "POST", "path_regex": r"/issues/\d+/comments$", "caller": "installation", "when": "before"}
+    world.hub.control("POST", "/faults", {**late, "kind": "delay", "seconds": 2.5 * _LEASE, "times": 1})
+    issue = world.opens_spec("Add a health check")
+    key, pid = world.waits("the comment to be on its way", lambda: world.query(_ON_ITS_WAY))[0]
+    sleeper = psutil.Process(pid)
+    sleeper.suspend()
+    marker = f"<!-- issuewright:{key} -->"
+    world.waits("both comments", lambda: len(world.bot_comments(issue.number, marker)) == 2)
+    since = time.monotonic()
+    sleeper.resume()
+    world.waits("one of them to be removed", lambda: len(world.bot_comments(issue.number, marker)) == 1)
+    took = time.monotonic() - since
+    print(f"repaired {took:.1f} s after it woke up; its lease is {_LEASE:.0f} s")
+    world.waits("the sleeper to end", lambda: not sleeper.is_running() or sleeper.status() == psutil.STATUS_ZOMBIE)
+    assert took < 1.5 * _LEASE
+    world.waits_for_gate(issue)
+
+
+def test_what_no_list_of_comments_tells_is_repaired_after_a_sleeper(new_world: NewWorld, database: str) -> None:
+    """Labels and check runs of long ago, by a worker that says that it has woken up."""
+    world = new_world(database)
+    world.start_service()
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    world.waits_for_quiet()
+    head = world.sees(f"/pulls/{number}")["head"]["sha"]
+    [check] = world.check_runs(head)
+    labels = sorted(label["name"] for label in world.issue(issue)["labels"])
+
+    body = {"name": check["name"], "head_sha": head, "external_id": check["external_id"], "status": "in_progress"}
+    as_the_bot(world, "POST", "/check-runs", body)
+    wrong = {"labels": ["issuewright: needs help"]}
+    assert world.hub.call("POST", f"/issues/{issue.number}/labels", world.hub.bot_token(), wrong).is_success
+    for comment in world.conversation(number):
+        as_the_bot(world, "POST", f"/issues/{number}/comments", {"body": comment["body"]})
+    comments = [c["id"] for c in world.conversation(number)]
+    world.executes(_SLEEPER.format(time.time() - 100, time.time() - 60))
+
+    world.waits("the labels", lambda: sorted(each["name"] for each in world.issue(issue)["labels"]) == labels)
+    world.waits("the comments", lambda: len(world.conversation(number)) == len(comments) / 2)
+
+    def closed() -> bool:
+        first, second = sorted(world.check_runs(head), key=lambda each: int(each["id"]))
+        return [each["output"]["title"] for each in (first, second)] == ["Replaced", check["output"]["title"]]
+
+    world.waits("the check runs", closed)
+    world.waits("the sleeper to be looked after", lambda: not world.query("SELECT 1 FROM workers WHERE pid = 0"))
+
+
+_LIVING = "SELECT 1 FROM workers WHERE declared_dead_at IS NULL"
+_AT_WORK = (
+    "SELECT s.workflow_uuid, s.executor_id, w.pid FROM dbos.workflow_status s JOIN workers w USING (executor_id) "
+    "WHERE s.status = 'PENDING' AND s.workflow_uuid LIKE :name"
+)
+_TAKEN = "SELECT 1 FROM dbos.workflow_status WHERE workflow_uuid = :id AND executor_id <> :executor"
+_ON_ITS_WAY = (
+    "SELECT e.key, w.pid FROM effects e, dbos.workflow_status s JOIN workers w USING (executor_id) "
+    "WHERE e.kind = 'comment' AND e.done_at IS NULL AND s.status = 'PENDING' AND s.workflow_uuid LIKE 'publish:%'"
+)
+_SLEEPER = (
+    "INSERT INTO workers (executor_id, host, boot_id, pid, pid_started_at, started_at, heartbeat_at, machine, "
+    "declared_dead_at, woke_up_at) VALUES ('sleeper', 'far', 'away', 0, 1, '', {0}, 'elsewhere', {0}, {1})"
+)
