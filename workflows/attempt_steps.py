@@ -25,6 +25,7 @@ from bot.domain.verdicts import Verdict
 from bot.domain.work import objection
 from workflows.attempt_keys import push_key
 from workflows.claims import Claim
+from workflows.local_steps import Elsewhere, is_here
 from workflows.patience import patiently
 from workflows.schema.tables import attempts
 from workflows.services import Services
@@ -125,13 +126,20 @@ def agent_request(here: Services, run: Run, tried: Attempt, ref: AttemptRef, wor
 
 
 def judge(
-    here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace, snapshot: Snapshot
+    here: Services,
+    run: Run,
+    tried: Attempt,
+    ref: AttemptRef,
+    workspace: Workspace,
+    snapshot: Snapshot,
+    written: Snapshot,
 ) -> Judgement:
-    """Run the stage's checks on exactly the tree that would be committed."""
+    """Run the stage's checks on exactly the tree that would be committed. `written` is what the agent left, before it
+    was put on top of what others pushed: that it did its work is judged by that."""
     stage = run.plan.stage(ref.stage)
     here.workspaces.restore(workspace, snapshot.tree)
     if tried.started.mode == "work":
-        changed, present = _changed(here, run, workspace, snapshot), _present(run, stage, workspace)
+        changed, present = _changed(here, run, workspace, written), _present(run, stage, workspace)
         problem = objection(run, stage, tried.started.feedback, changed=changed, present=present)
         if problem is not None:
             return Judgement(verdicts=(problem,))
@@ -150,6 +158,8 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
     """The handoff: one commit with trailers, pushed if the branch still is where the work began."""
     message = handoff_message(run, tried, work.result, agent=_agent_name(here, run, ref))
     workspace, parent = work.workspace, work.parent
+    if not is_here(workspace):
+        return _handed_on_already(here, run, ref, work, claim)
     ours = here.workspaces.commit(workspace, tree=work.tree, parent=parent, message=message, at=tried.started_at)
     expected = None if run.head is None and parent == run.started.base_sha else parent
     moved: list[HeadMoved] = []
@@ -169,6 +179,17 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
             raise
         return Handoff(ours=ours, moved_to=moved[0].head)
     return digest(here, run, ours, parent=parent)
+
+
+def _handed_on_already(here: Services, run: Run, ref: AttemptRef, work: JudgedWork, claim: Claim) -> Handoff:
+    """The handoff of a machine that is gone, if its push arrived: nobody else moves the branch to just that commit."""
+    repo, key = run.started.issue.repo, push_key(run.id, ref.stage, ref.number)
+    head = patiently(lambda: here.workspaces.remote_head(repo, run.started.branch))
+    if head is None or here.effects.intended(f"{key}:{head}") != head:
+        raise Elsewhere
+    here.effects.once(f"{key}:{head}", "push", lambda: head, find=None, claim=claim, run_id=run.id)
+    patiently(lambda: here.workspaces.fetch(repo, run.started.branch))
+    return digest(here, run, head, parent=work.parent)
 
 
 def digest(here: Services, run: Run, head: str, *, parent: str) -> Handoff:

@@ -31,7 +31,7 @@ from workflows.attempt_keys import deployment_ref
 from workflows.clock import now, stamp
 from workflows.database import Database
 from workflows.records import records_of, row_of
-from workflows.schema.tables import attempts, decisions, deployments, entries, runs
+from workflows.schema.tables import archived_runs, attempts, decisions, deployments, entries, runs
 from workflows.wake import Waker
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -105,10 +105,15 @@ class Journal:
             return live + shipping
 
     def runs_of(self, issue: IssueRef) -> int:
-        """How many runs the issue has had."""
+        """How many runs the issue has had, with those that are archived."""
         with self._database.read() as connection:
-            query = select(runs.c.ordinal).where(runs.c.repo == str(issue.repo), runs.c.issue == issue.number)
-            return max(connection.execute(query).scalars(), default=0)
+            numbers = union(
+                *(
+                    select(table.c.ordinal).where(table.c.repo == str(issue.repo), table.c.issue == issue.number)
+                    for table in (runs, archived_runs)
+                )
+            )
+            return max(connection.execute(numbers).scalars(), default=0)
 
     def decided(self, cause: str) -> Decision | None:
         """What was decided for a cause earlier; None when it is new."""
@@ -254,7 +259,8 @@ def _has_cause(connection: Connection, run_id: str, cause: str) -> bool:
 
 
 def _run_exists(connection: Connection, run_id: str) -> bool:
-    return connection.execute(select(runs.c.run_id).where(runs.c.run_id == run_id)).first() is not None
+    known = union(*(select(table.c.run_id).where(table.c.run_id == run_id) for table in (runs, archived_runs)))
+    return connection.execute(known).first() is not None
 
 
 def _decided(connection: Connection, cause: str) -> Decision | None:

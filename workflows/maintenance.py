@@ -1,11 +1,10 @@
 """The database's state for its operator: what is in it, who works on it, and whether it is sound."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, func, select, text, union
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -13,9 +12,19 @@ from bot.domain.errors import UserError
 from bot.domain.values import Value
 from workflows.audit import audit
 from workflows.database import Database
-from workflows.leases import is_dead, this_process
+from workflows.leases import database_clock, this_process
+from workflows.reaper import is_alive
 from workflows.schema.migrate import current_revision, is_added_to, newest_revision, revisions
-from workflows.schema.tables import attempts, deliveries, effects, metadata, runs, workers
+from workflows.schema.tables import (
+    archived_runs,
+    attempts,
+    decisions,
+    deliveries,
+    effects,
+    metadata,
+    runs,
+    workers,
+)
 
 
 class WorkerLine(Value):
@@ -48,6 +57,7 @@ class DatabaseStatus(Value):
     size_bytes: int | None
     wal_bytes: int | None = None
     runs: dict[str, int] = Field(default_factory=dict)
+    archived_runs: int = 0
     agents_at_work: int = 0
     deliveries: dict[str, int] = Field(default_factory=dict)
     oldest_delivery: Oldest | None = None
@@ -123,27 +133,29 @@ def database_status(database: Database) -> DatabaseStatus:
         return found.model_copy(
             update={
                 "runs": _counts(connection, runs),
+                "archived_runs": connection.execute(select(func.count()).select_from(archived_runs)).scalar_one(),
                 "agents_at_work": connection.execute(at_work).scalar_one(),
                 "deliveries": _counts(connection, deliveries),
                 "oldest_delivery": _oldest_delivery(connection),
                 "oldest_waiting": _oldest_waiting(connection),
                 "unfinished_effects": connection.execute(begun).scalar_one(),
-                "workers": tuple(leased_workers(connection)),
+                "workers": tuple(leased_workers(connection, database)),
             }
         )
 
 
-def leased_workers(connection: Connection) -> Iterator[WorkerLine]:
+def leased_workers(connection: Connection, database: Database) -> Iterator[WorkerLine]:
     """All workers that have a lease, the newest first."""
     here = this_process()
-    for row in connection.execute(select(workers).order_by(workers.c.started_at.desc())):
+    rows = select(workers, database_clock(database).label("present")).where(workers.c.declared_dead_at.is_(None))
+    for row in connection.execute(rows.order_by(workers.c.started_at.desc())):
         yield WorkerLine(
             executor_id=row.executor_id,
             host=row.host,
             pid=row.pid,
             started_at=row.started_at,
-            beat_seconds_ago=round(max(0.0, time.time() - row.heartbeat_at), 1),
-            alive=not is_dead(row, here),
+            beat_seconds_ago=round(max(0.0, row.present - row.heartbeat_at), 1),
+            alive=is_alive(row, here, database),
         )
 
 
@@ -181,10 +193,14 @@ def _is_in_wal_mode(database: Database) -> bool:
 
 def _orphans(database: Database) -> Iterator[str]:
     with database.snapshot() as connection:
-        known = select(runs.c.run_id)
+        here, archived = select(runs.c.run_id), select(archived_runs.c.run_id)
+        for run_id in connection.execute(archived.where(archived_runs.c.run_id.in_(here))).scalars():
+            yield f"run {run_id} is archived, and there all the same"
         for table in metadata.sorted_tables:
-            if table is runs or "run_id" not in table.c:
+            if table in (runs, archived_runs) or "run_id" not in table.c:
                 continue
+            # What was decided in an archived run is remembered, so that it does not count again.
+            known = union(here, archived) if table is decisions else here
             strays = select(table.c.run_id).where(table.c.run_id.is_not(None), table.c.run_id.not_in(known)).distinct()
             for run_id in connection.execute(strays).scalars():
                 yield f"`{table.name}` has rows of run {run_id}, which does not exist"

@@ -15,6 +15,7 @@ from workflows.database import Database
 from workflows.ears import Ears
 from workflows.effects import Effects
 from workflows.journal import Journal
+from workflows.proof import Proof
 from workflows.wake import Waker
 
 
@@ -24,6 +25,18 @@ class AgentDefaults:
 
     agent: str
     settings: dict[str, dict[str, AgentSetting]]
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How many days what is kept (`runs` None: for ever), and how often that is seen to."""
+
+    runs: float | None
+    deliveries: float
+    workflows: float
+    attempts: float
+    archive: Path
+    every: timedelta
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,10 @@ class Services:
     trigger_labels: tuple[str, ...]
     commands_directory: Path
     reconcile_every: timedelta
+    machine: str
+    retention: Retention
     ears: Ears = field(default_factory=Ears)
+    proof: Proof = field(default_factory=Proof)
 
 
 _services: Services | None = None

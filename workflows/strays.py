@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from bot.domain.refs import AttemptRef
 from workflows.leases import Worker
+from workflows.reaper import machine_of
 from workflows.schema.tables import attempts, workers
 from workflows.services import Services
 
@@ -37,12 +38,13 @@ def _why_stray(here: Services, worker: Worker, attempt: AttemptRef) -> str | Non
         live = connection.execute(select(attempts.c.run_id).where(mine, attempts.c.finished_at.is_(None))).first()
         if live is None:
             return "its attempt is over"
-        places = {row.executor_id: (row.host, row.boot_id) for row in connection.execute(select(workers))}
+        alive = connection.execute(select(workers).where(workers.c.declared_dead_at.is_(None)))
+        places = {row.executor_id: row for row in alive}
     at_work = DBOS.list_workflows(
         status="PENDING", workflow_id_prefix=f"attempt:{attempt.key}:", load_input=False, load_output=False
     )
     # One whose worker is dead, or of this very machine, is still ours: we may be about to take it over.
     elsewhere = [places[w.executor_id] for w in at_work if w.executor_id in places]
-    if elsewhere and (worker.host, worker.boot_id) not in elsewhere:
-        return f"its attempt was taken over by {elsewhere[0][0]}"
+    if elsewhere and machine_of(worker) not in {machine_of(row) for row in elsewhere}:
+        return f"its attempt was taken over by {elsewhere[0].host}"
     return None

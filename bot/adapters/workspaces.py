@@ -171,6 +171,11 @@ class Workspaces:
                     released |= drop_refs(replace(git, holding=(descriptor,), mends=True), refs)
         return released
 
+    def compact(self, *, every_seconds: float = 86_400.0, unused_seconds: float = 14 * 86_400.0) -> int:
+        """Keep this machine's mirrors small; see `Mirrors.compact`. How many were packed."""
+        idle = lambda path: not worktrees.registered_paths(path)  # noqa: E731
+        return self._mirrors.compact(is_idle=idle, every_seconds=every_seconds, unused_seconds=unused_seconds)
+
     # -- commits ------------------------------------------------------------------------------------------------
 
     def commit(self, workspace: Workspace, *, tree: str, parent: str, message: str, at: datetime) -> str:

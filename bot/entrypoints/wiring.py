@@ -8,12 +8,14 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from bot.adapters.github import GitHub
+from bot.adapters.machine import machine_id
 from bot.adapters.supervisor.supervisors import Supervisors
 from bot.adapters.templates import Templates
 from bot.adapters.workspaces import Workspaces
 from bot.domain.errors import UserError
 from bot.domain.refs import RepoRef
 from bot.domain.trees import Identity
+from bot.entrypoints.operator.opening import explained
 from bot.entrypoints.settings import Settings
 from bot.entrypoints.webhook import PATIENCE_SECONDS, create_app
 from workflows.claims import Claims
@@ -21,18 +23,19 @@ from workflows.database import Database
 from workflows.effects import Effects
 from workflows.intake import Intake
 from workflows.journal import Journal
-from workflows.leases import LEASE_SECONDS
+from workflows.proof import SURE, Proof
 from workflows.runtime import connect_client, prepare_system_tables
 from workflows.schema.migrate import migrate
-from workflows.services import AgentDefaults, Services
+from workflows.services import AgentDefaults, Retention, Services
 from workflows.wake import Waker
 
 
 def open_database(settings: Settings) -> Database:
-    """The one database, brought to this release's schema."""
+    """The one database, brought to this release's schema; raises UserError with what to do when that fails."""
     database = Database(settings.database)
-    migrate(database)
-    prepare_system_tables(database)
+    with explained():
+        migrate(database)
+        prepare_system_tables(database)
     return database
 
 
@@ -54,6 +57,7 @@ def build_app(settings: Settings) -> FastAPI:
         store=intake.store,
         ready=ready,
         max_bytes=settings.max_delivery_bytes,
+        max_bytes_at_once=max(settings.max_pending_bytes, settings.max_delivery_bytes),
     )
 
 
@@ -64,7 +68,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     )
     for repo in settings.repos:
         github.repository(repo)
-    waker = Waker(connect_client(database))
+    waker, proof = Waker(connect_client(database)), Proof()
 
     def token(repo: RepoRef) -> str:
         return github.repository(repo).push_token()
@@ -73,7 +77,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         database=database,
         journal=Journal(database, waker),
         effects=Effects(database),
-        claims=Claims(database, f"{socket.gethostname()}:{os.getpid()}"),
+        claims=Claims(database, f"{socket.gethostname()}:{os.getpid()}", proof),
         waker=waker,
         github=github,
         web_url=settings.web_url,
@@ -95,6 +99,16 @@ def build_services(settings: Settings, database: Database) -> Services:
         trigger_labels=settings.trigger_labels,
         commands_directory=settings.data_dir / "commands",
         reconcile_every=timedelta(seconds=settings.reconcile_seconds),
+        machine=machine_id(settings.data_dir),
+        proof=proof,
+        retention=Retention(
+            runs=settings.retention.keep_runs_days,
+            deliveries=settings.retention.keep_deliveries_days,
+            workflows=settings.retention.keep_workflows_days,
+            attempts=settings.retention.keep_attempts_days,
+            archive=settings.archive_dir,
+            every=timedelta(seconds=settings.retention.every_seconds),
+        ),
     )
 
 
@@ -103,7 +117,7 @@ def _patience(settings: Settings, database: Database) -> float | None:
     otherwise they stop before a worker of another machine starts them again."""
     if settings.worker_patience_seconds is not None:
         return settings.worker_patience_seconds or None
-    return None if database.is_sqlite else 0.7 * LEASE_SECONDS
+    return None if database.is_sqlite else SURE * settings.lease_seconds
 
 
 def _read_key(file: Path) -> str:

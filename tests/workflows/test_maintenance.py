@@ -37,7 +37,10 @@ def test_status_tells_who_works_and_what_waits(books: Books) -> None:
     books.parks()
     lease = Lease(books.database, this_process())
     lease.take()
-    books.executes("INSERT INTO workers VALUES ('gone', 'elsewhere', 'boot', 1, 1.0, '2026-01-01T00:00:00+00:00', 1.0)")
+    books.executes(
+        "INSERT INTO workers (executor_id, host, boot_id, pid, pid_started_at, started_at, heartbeat_at) "
+        "VALUES ('gone', 'elsewhere', 'boot', 1, 1.0, '2026-01-01T00:00:00+00:00', 1.0)"
+    )
     found = database_status(books.database)
     assert found.is_current
     assert found.runs == {"parked": 1}

@@ -2,6 +2,7 @@
 running."""
 
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -17,6 +18,7 @@ from bot.adapters.supervisor.beat import Silence
 _TICK = 0.03  # seconds between two looks at stop.json and the clocks
 _PROGRESS_EVERY = 0.2
 _LOCK_PATIENCE = 10.0
+_SPACE_EVERY = 1.0
 
 OnStep = Callable[[str], None]
 
@@ -96,7 +98,15 @@ def _stop_reason(directory: Path) -> str | None:
 
 
 def _write_result(directory: Path, **ending: Any) -> None:
-    files.write_once(directory / files.RESULT, json.dumps(ending))
+    """On a full disk this waits for space: what the agent did was paid, and must be known."""
+    while True:
+        try:
+            files.write_once(directory / files.RESULT, json.dumps(ending))
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            time.sleep(_SPACE_EVERY)
 
 
 class _Watch:

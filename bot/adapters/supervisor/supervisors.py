@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -190,6 +190,11 @@ class Supervisors:
             files.write_once(directory / files.ANSWER, state.result.model_dump_json())
             for name in (files.HOME, files.TMP, files.OUT):
                 files.remove_tree(directory / name)
+
+    def leftovers(self, in_use: Iterable[str], *, older_than_seconds: float) -> set[str]:
+        """Remove everything of attempts that ended so long ago, but for those in `in_use` and those that run after
+        all; their keys."""
+        return files.remove_old(self.root, {*in_use, *self.live()}, older_than_seconds=older_than_seconds)
 
     def _launch_text(self, request: AgentRequest, launch: Launch, *, life: int = 1) -> str:
         attempt = request.attempt
