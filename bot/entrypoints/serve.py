@@ -14,11 +14,12 @@ from typing import NoReturn
 
 import uvicorn
 
+from bot.adapters.supervisor.beat import BEAT
 from bot.domain.errors import UserError
 from bot.entrypoints.settings import Settings
 from bot.entrypoints.wiring import build_app, build_services, open_database
 from workflows.database import Database
-from workflows.leases import BEAT_FILE, Lease, Terms
+from workflows.leases import Lease, Terms
 from workflows.runtime import Limits, start_worker
 
 log = logging.getLogger("issuewright")
@@ -61,7 +62,7 @@ def serve_worker(settings: Settings) -> NoReturn:
 def _start_worker(settings: Settings, database: Database) -> Lease:
     services = build_services(settings, database)
     limits = Limits(settings.agents_per_worker, settings.agents_per_repository, settings.agents_in_all)
-    terms = Terms(settings.lease_seconds, settings.data_dir / "attempts" / BEAT_FILE)
+    terms = Terms(settings.lease_seconds, settings.data_dir / "attempts" / BEAT)
     return start_worker(services, limits, terms)
 
 

@@ -2,12 +2,10 @@
 are stopped."""
 
 import json
-import threading
 from pathlib import Path
 
 import pytest
 
-from bot.adapters.supervisor.beat import BEAT
 from bot.domain.agents import AgentStatus
 from bot.domain.entries import AttemptFinished
 from bot.domain.events import MoveMade
@@ -28,24 +26,13 @@ def attempt_directory(world: World, issue: Issue) -> Path:
 
 
 def test_an_orphan_stops_and_its_attempt_is_tried_again(new_world: NewWorld, database: str) -> None:
-    world = new_world(database, settings="worker_patience_seconds = 3")
+    world = new_world(database, settings="worker_patience_seconds = 3\nlease_seconds = 4")
     world.start_service()
-    beat, over = world.directory / "data" / "attempts" / BEAT, threading.Event()
     world.builder.writes(GOOD, holds=True)
-
-    def beats() -> None:
-        while not over.wait(0.1):
-            if beat.parent.exists():
-                beat.touch()
-
-    thread = threading.Thread(target=beats)
-    thread.start()
     issue = world.opens_spec("Add a health check")
     world.waits_for_agent()
     world.kill_service()
     assert world.processes_of_agents()
-    over.set()
-    thread.join()
     result = attempt_directory(world, issue) / "result.json"
     world.waits_without_a_service("the agent to be stopped", result.exists)
     world.waits_without_a_service("nothing to be left", lambda: not world.processes_of_supervisors())
