@@ -184,8 +184,8 @@ def _checked(settings: Settings) -> Settings:
             raise ValueError("`listen` is HOST:PORT")
         if settings.worker_patience_seconds and settings.worker_patience_seconds < settings.lease_seconds / 2:
             raise ValueError(
-                "`worker_patience_seconds` is 0 (for ever) or at least half of `lease_seconds`: agents would be stopped "
-                "between two beats of a worker"
+                "`worker_patience_seconds` is 0 (for ever) or at least half of `lease_seconds`: between two beats of a "
+                "worker agents would be stopped"
             )
     except ValueError as error:
         raise UserError(f"{settings.directory / SETTINGS_FILE}: {error}") from None
