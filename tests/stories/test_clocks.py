@@ -40,6 +40,12 @@ def test_a_clock_put_forward_and_back_expires_nothing_and_people_go_on(new_world
     world.builder.turns_over().writes(MOOD)
     second = world.opens_spec("Add a mood")
     number = world.waits_for_gate(second)
+    # Put forward while the service is stopped: the timers come before anything else does.
+    world.kill_service()
+    machines.sets_clock(world, hours=200)
+    world.start_service()
+    world.waits("both timers to come, too early", lambda: timers_done(world) == 4)
+    assert "timer_fired" not in world.kinds(second)
     machines.sets_clock(world, hours=0)
     world.comments(number, "/approve")
     world.waits_for_entry(second, "run_finished")
