@@ -4,10 +4,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
 
+from bot.domain.errors import ForgeError
 from workflows import attempt, deployment, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
 from workflows.clock import follow
 from workflows.database import Database
@@ -29,6 +31,7 @@ log = logging.getLogger("issuewright.worker")
 _POLL_SECONDS = 1.0
 """How often a queue is looked at without being called to it by the doorbell."""
 _SWEEP_SECONDS = 5.0
+_TIME_SECONDS = 3.0
 _TIDY_SECONDS = 60.0
 _GLANCE_SECONDS = 0.5
 """How often we see whether the processes of this machine's other workers are there."""
@@ -56,7 +59,7 @@ def connect_client(database: Database) -> DBOSClient:
 def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     """Launch this process as a worker; its threads run until the process ends."""
     wire(services)
-    follow(services.github.now)
+    _follow_githubs_time(services)
     have_dbos_wait_for_space()
     lease = Lease(services.database, this_process(services.machine), services.proof, terms)
     lease.take()  # It beats from now on: a launch may take longer than a lease.
@@ -73,6 +76,19 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     often = services.reconcile_every.total_seconds()
     _every(often, "reconciler", lambda: services.ears.time_to_look(often) and reconcile(services))
     return lease
+
+
+def _follow_githubs_time(services: Services) -> None:
+    """The time that counts is GitHub's, which tells it in answering who we are; it is not waited for long."""
+    follow(services.github.now)
+
+    def ask() -> None:
+        with suppress(ForgeError):
+            services.github.bot()
+
+    asking = threading.Thread(target=ask, name="time", daemon=True)
+    asking.start()
+    asking.join(_TIME_SECONDS)
 
 
 def prepare_system_tables(database: Database) -> None:

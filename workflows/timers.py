@@ -29,7 +29,8 @@ def timer(run_id: str, gate: str, round: int, which: str) -> None:
     event = TimerDue.model_validate({"gate": gate, "round": round, "timer": which})
 
     def decide() -> Decision:
-        return here.journal.decide(event, Facts(now=now(), bot=patiently(here.github.bot)), of=run_id)
+        bot = patiently(here.github.bot)  # who, at the latest, tells the time that counts
+        return here.journal.decide(event, Facts(now=now(), bot=bot), of=run_id)
 
     step("decide", Decision, decide)
 

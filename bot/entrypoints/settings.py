@@ -182,6 +182,11 @@ def _checked(settings: Settings) -> Settings:
         settings.repos  # noqa: B018
         if not settings.host or not 0 <= settings.port < 65536:
             raise ValueError("`listen` is HOST:PORT")
+        if settings.worker_patience_seconds and settings.worker_patience_seconds < settings.lease_seconds / 2:
+            raise ValueError(
+                "`worker_patience_seconds` is 0 (for ever) or at least half of `lease_seconds`: between two beats of a "
+                "worker agents would be stopped"
+            )
     except ValueError as error:
         raise UserError(f"{settings.directory / SETTINGS_FILE}: {error}") from None
     return settings

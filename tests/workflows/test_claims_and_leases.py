@@ -13,13 +13,14 @@ import pytest
 from dbos import DBOS
 from sqlalchemy import text
 
+from bot.adapters.supervisor.beat import BEAT
 from tests.support.postgres import PostgresServer
 from workflows import runtime
 from workflows.claims import Claims, Superseded
 from workflows.database import Database
 from workflows.doorbell import Bell
 from workflows.effects import Effects
-from workflows.leases import BEAT_FILE, Lease, Terms, this_process
+from workflows.leases import Lease, Terms, this_process
 from workflows.proof import Proof
 from workflows.schema.migrate import migrate
 from workflows.wake import AGENTS, INBOX, RUNS
@@ -134,7 +135,7 @@ def test_a_queue_of_a_lost_worker_is_not_looked_at_any_more() -> None:
 
 
 def test_a_beat_shows_in_the_file_that_supervisors_look_at(database: Database, tmp_path: Path) -> None:
-    file = tmp_path / "attempts" / BEAT_FILE
+    file = tmp_path / "attempts" / BEAT
     lease = Lease(database, this_process(), terms=Terms(600.0, file))
     lease.take()
     os.utime(file, (0, 0))

@@ -188,6 +188,7 @@ class Supervisors:
             raise RuntimeError(f"{attempt.key} has no result yet")
         if isinstance(state, Finished):
             files.write_once(directory / files.ANSWER, state.result.model_dump_json())
+            (directory / files.SUPERVISOR).unlink(missing_ok=True)  # so that `live` need not read it again and again
             for name in (files.HOME, files.TMP, files.OUT):
                 files.remove_tree(directory / name)
 
