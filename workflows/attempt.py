@@ -13,6 +13,7 @@ from workflows import attempt_steps as steps
 from workflows.attempt_steps import Handoff, JudgedWork, Judgement
 from workflows.drive import record
 from workflows.failpoints import reach
+from workflows.local_steps import Elsewhere, LocalSteps
 from workflows.outages import through_outages
 from workflows.services import Services, services
 from workflows.steps import step
@@ -35,7 +36,10 @@ def attempt(run_id: str, stage: str, number: int) -> None:
     if tried.finished is not None:
         steps.clean_up(here, ref)
         return
-    finished = _recheck(here, run, tried, ref) if tried.started.mode == "recheck" else _work(here, run, tried, ref)
+    try:
+        finished = _recheck(here, run, tried, ref) if tried.started.mode == "recheck" else _work(here, run, tried, ref)
+    except Elsewhere as gone:
+        finished = _ended(ref, AgentResult(status=AgentStatus.LOST, detail=str(gone)))
     reach("attempt.finished")
     outcome = MoveMade(entry=finished, cause=f"attempt:{stage}:{number}:finished")
     step("record", Decision, record, here, run_id, outcome)
@@ -46,19 +50,20 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
     """Prepare a workspace, let the agent work in it, judge what it wrote, commit and push that."""
     claim = here.claims.take(f"attempt:{ref.key}")
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
-    result = step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
+    local = LocalSteps(workspace)
+    result = local.step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
     if result.status not in (AgentStatus.OK, AgentStatus.BAD_OUTPUT):
         return _ended(ref, result)
-    written = snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
+    written = snapshot = local.step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
     if result.status is AgentStatus.BAD_OUTPUT:
         # Only the answer has to be mended: the files are there for the attempt that gives a better one.
-        kept = step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
+        kept = local.step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
         return _ended(ref, result, kept=kept, snapshot=snapshot)
     parent = tried.started.start_commit
     for _ in range(_REPLAYS):
-        judgement = step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, written)
+        judgement = local.step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, written)
         if judgement.refused:
-            kept = step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
+            kept = local.step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
             return _ended(ref, result, judgement=judgement, kept=kept, snapshot=snapshot)
         if snapshot.empty:
             # The stage looked again and its artifacts still stand, or all that it wrote is on the branch already (an
@@ -70,7 +75,7 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
         if handoff.commit is not None:
             return _ended(ref, result, judgement=judgement, handoff=handoff, snapshot=snapshot)
         # Somebody pushed meanwhile: our change goes on top of theirs, and is judged again as it then is.
-        replayed = step("replay", Snapshot | None, steps.replay, here, workspace, handoff)
+        replayed = local.step("replay", Snapshot | None, steps.replay, here, workspace, handoff)
         if replayed is None or handoff.moved_to is None:
             _learn(here, ref, handoff.moved_to)
             return _ended(ref, result, judgement=steps.conflict(handoff))
@@ -90,8 +95,9 @@ def _recheck(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Attem
     """Judge a head that a person pushed, as it is. No agent is called, nothing is committed."""
     head = tried.started.start_commit
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
-    snapshot = step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
-    judgement = step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, snapshot)
+    local = LocalSteps(workspace)
+    snapshot = local.step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
+    judgement = local.step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, snapshot)
     handoff = step("digest", Handoff, steps.digest, here, run, head, parent=head)
     return _ended(ref, AgentResult(status=AgentStatus.OK), judgement=judgement, handoff=handoff)
 

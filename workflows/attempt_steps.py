@@ -25,10 +25,14 @@ from bot.domain.verdicts import Verdict
 from bot.domain.work import objection
 from workflows.attempt_keys import push_key
 from workflows.claims import Claim
+from workflows.local_steps import Elsewhere, is_here
 from workflows.lost_time import recall
 from workflows.patience import patiently
 from workflows.schema.tables import attempts
 from workflows.services import Services
+
+_MAY_GO_ON = (AgentStatus.LOST, AgentStatus.INTERRUPTED)
+"""Ends that nobody may have wanted."""
 
 
 class Judgement(Value):
@@ -87,7 +91,13 @@ def run_agent(
         return AgentResult(status=AgentStatus.CLI_ERROR, detail=str(problem))
     claim.check()
     here.supervisors.start(request, launch)
-    result = here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
+    while True:
+        result = here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
+        if result.status not in _MAY_GO_ON or _stop_reason(here, ref) is not None:
+            break
+        claim.check()
+        if not here.supervisors.go_on(request):
+            break
     return as_needed(result, run.plan.stage(ref.stage))
 
 
@@ -149,6 +159,8 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
     """The handoff: one commit with trailers, pushed if the branch still is where the work began."""
     message = handoff_message(run, tried, work.result, agent=_agent_name(here, run, ref))
     workspace, parent = work.workspace, work.parent
+    if not is_here(workspace):
+        return _handed_on_already(here, run, ref, work, claim)
     ours = here.workspaces.commit(workspace, tree=work.tree, parent=parent, message=message, at=tried.started_at)
     expected = None if run.head is None and parent == run.started.base_sha else parent
     moved: list[HeadMoved] = []
@@ -168,6 +180,17 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
             raise
         return Handoff(ours=ours, moved_to=moved[0].head)
     return digest(here, run, ours, parent=parent)
+
+
+def _handed_on_already(here: Services, run: Run, ref: AttemptRef, work: JudgedWork, claim: Claim) -> Handoff:
+    """The handoff of a machine that is gone, if its push arrived: nobody else moves the branch to just that commit."""
+    repo, key = run.started.issue.repo, push_key(run.id, ref.stage, ref.number)
+    head = patiently(lambda: here.workspaces.remote_head(repo, run.started.branch))
+    if head is None or here.effects.intended(f"{key}:{head}") != head:
+        raise Elsewhere
+    here.effects.once(f"{key}:{head}", "push", lambda: head, find=None, claim=claim, run_id=run.id)
+    patiently(lambda: here.workspaces.fetch(repo, run.started.branch))
+    return digest(here, run, head, parent=work.parent)
 
 
 def digest(here: Services, run: Run, head: str, *, parent: str) -> Handoff:

@@ -94,12 +94,12 @@ def restored(database: Database) -> datetime:
 
 def _nobody_works(database: Database) -> None:
     with database.read() as connection:
-        alive = [worker for worker in leased_workers(connection) if worker.alive]
+        alive = [worker for worker in leased_workers(connection, database) if worker.alive]
     if alive:
         names = ", ".join(f"process {worker.pid} on {worker.host}" for worker in alive)
         raise UserError(
             f"a worker lives ({names}): stop the service first (one that was killed on another machine counts as "
-            "alive for 20 seconds)"
+            "alive for `lease_seconds`)"
         )
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from bot.domain.errors import NotFound, Rejected
 from bot.domain.forge import CheckRunReport, Comment
@@ -34,14 +34,14 @@ def comments(here: Services, repo: RepoRef, ours: Iterable[Comment]) -> None:
             _one_of(here, repo, comment, key)
         elif _was_changed(here, comment, key):
             log.warning("%s was changed by somebody else: shown again", key)
-            _show_again(here, key)
+            show_again(here, key)
 
 
 def tried_again(here: Services) -> None:
     """Look once more at what was tried again, where no list tells of it anyway."""
     for effect in here.effects.to_look_at():
         if effect.kind == "check-run" and effect.run_id is not None:
-            _one_check_run(here, effect.run_id, effect.key)
+            one_check_run(here, effect.run_id, effect.key)
         here.effects.looked_at(effect.key)
 
 
@@ -52,10 +52,10 @@ def _one_of(here: Services, repo: RepoRef, comment: Comment, key: str) -> None:
     kept = find_comment(here, IssueRef(repo=repo, number=comment.issue_number), key)
     if kept is not None and kept != here.effects.remote_id(key):
         here.effects.repaired(key, kept, 0)
-    _show_again(here, key)
+    show_again(here, key)
 
 
-def _one_check_run(here: Services, run_id: str, key: str) -> None:
+def one_check_run(here: Services, run_id: str, key: str) -> None:
     """GitHub counts the newest check run of a name and deletes none: the older ones are closed, and say why."""
     run = here.journal.run(run_id)
     if run is None:
@@ -78,7 +78,7 @@ def _one_check_run(here: Services, run_id: str, key: str) -> None:
             log.warning("%s: %s", key, refused)
     if older:
         here.effects.repaired(key, str(newest), len(older))
-        _show_again(here, key)
+        show_again(here, key)
 
 
 def _was_changed(here: Services, comment: Comment, key: str) -> bool:
@@ -94,7 +94,7 @@ def _was_changed(here: Services, comment: Comment, key: str) -> bool:
     return shown.digest not in {hashlib.sha256(each.encode()).hexdigest() for each in (text, text + "\n")}
 
 
-def _show_again(here: Services, key: str) -> None:
+def show_again(here: Services, key: str) -> None:
     """Have a surface of a run published anew, whatever it is believed to show."""
     run_id, surface = here.effects.run_of(key), key.partition(":")[2]
     if run_id is None:
@@ -102,6 +102,10 @@ def _show_again(here: Services, key: str) -> None:
     with here.database.write() as connection:
         mine = (surfaces.c.run_id == run_id) & (surfaces.c.surface == surface)
         if connection.execute(delete(surfaces).where(mine)).rowcount:
-            token = f"again.{int(time.time() * 1000)}"
-            workflow_id = here.waker.publish(connection, run_id, token, soon=True)
-            projections.set_publisher(connection, run_id, workflow_id)
+            publish_again(here, connection, run_id)
+
+
+def publish_again(here: Services, connection: Connection, run_id: str) -> None:
+    """Have the run's surfaces brought up to date."""
+    workflow_id = here.waker.publish(connection, run_id, f"again.{int(time.time() * 1000)}", soon=True)
+    projections.set_publisher(connection, run_id, workflow_id)

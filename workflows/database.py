@@ -145,6 +145,7 @@ def _postgres(url: str, wait_seconds: float, pool_size: int) -> Engine:
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": max(1, int(wait_seconds)),
+            "tcp_user_timeout": milliseconds,  # a connection whose other side is gone, without a word, ends
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
         },
     )

@@ -16,10 +16,12 @@ from typing import cast
 import psycopg
 from dbos import DBOS
 from dbos._queue import queue_worker_thread
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from workflows.database import CHANNEL, Database
+from workflows.proof import Proof
 
 log = logging.getLogger("issuewright.doorbell")
 _LOOK_SECONDS = 0.02
@@ -35,8 +37,9 @@ Waiting = Mapping[str, tuple[int, int]]
 class Bell:
     """What DBOS takes for the event that stops a queue's worker: waiting for it ends when the bell rings."""
 
-    def __init__(self) -> None:
+    def __init__(self, proof: Proof | None = None) -> None:
         self._rung = threading.Event()
+        self._proof = proof or Proof()
 
     def ring(self) -> None:
         """Have the queue looked at now, or as soon as the look that is under way is over."""
@@ -47,15 +50,16 @@ class Bell:
         return False
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Until the bell rings or the time is over."""
+        """Until the bell rings or the time is over; for ever in a process that others have taken over from."""
         self._rung.wait(timeout)
         self._rung.clear()
+        self._proof.require()
         return False
 
 
-def work_queues(dbos: DBOS, database: Database, names: Iterable[str]) -> None:
+def work_queues(dbos: DBOS, database: Database, names: Iterable[str], proof: Proof) -> None:
     """Work these queues, which DBOS was told not to listen to, in threads that end with the process."""
-    bells = {name: Bell() for name in names}
+    bells = {name: Bell(proof) for name in names}
     for name, bell in bells.items():
         queue = DBOS.retrieve_queue(name)
         worker = (cast(threading.Event, bell), dbos, queue)
@@ -121,7 +125,9 @@ def _listen_on_sqlite(database: Database, answer: Callable[[], bool]) -> None:
 
 def _listen_on_postgres(database: Database, answer: Callable[[], bool]) -> None:
     waits = True
-    with psycopg.connect(database.dbos_url, autocommit=True, connect_timeout=5) as connection:
+    # After a while without a word we ask whether the other side is there: it may be gone without a farewell.
+    url = make_conninfo(database.dbos_url, keepalives_idle=10, keepalives_interval=5, keepalives_count=2)
+    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
         while True:
             patience = _AGAIN_SECONDS if waits else _QUIET_SECONDS

@@ -1,28 +1,32 @@
-"""Leases: every worker proves that it lives, and takes over the workflows of those that do not."""
+"""Leases: every worker proves that it lives, by the database's clock, and ends itself when it cannot.
+
+Who has no lease is taken over from (workflows/reaper.py).
+"""
 
 import logging
 import os
 import socket
 import threading
-import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
-from dbos import DBOS
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, Double, extract, func, insert, literal, type_coerce, update
 
+from bot.adapters.supervisor import process_tree
 from workflows.clock import now, stamp
 from workflows.database import Database
+from workflows.proof import Proof, uptime
 from workflows.schema.tables import workers
-from workflows.wake import VERSION
 
 log = logging.getLogger("issuewright.leases")
-_BEAT_SECONDS = 5.0
 LEASE_SECONDS = 20.0
 _LOST_LEASE = 70
 """The exit code of a worker whose lease was taken from it: whatever it still did would be done twice."""
+_LAST_WORDS_SECONDS = 2.0
+BEAT_FILE = ".beat"
+"""In the directory of attempts: touched at every beat, so that supervisors see whether a worker of theirs lives."""
 
 
 @dataclass(frozen=True)
@@ -34,92 +38,155 @@ class Worker:
     boot_id: str
     pid: int
     pid_started_at: float
+    pid_start_time: float | None = None
+    """In the system's own units, since it was booted: unlike `pid_started_at` it does not move with the clock."""
+    machine: str | None = None
+    """The disk that it works on: what agents leave there is found by workers of that machine alone."""
 
 
-def this_process() -> Worker:
+@dataclass(frozen=True)
+class Terms:
+    """How long a worker may be silent before others take over from it, and the file that shows its machine a beat."""
+
+    seconds: float = LEASE_SECONDS
+    beat_file: Path | None = None
+
+    @property
+    def beat_seconds(self) -> float:
+        """The time from one beat to the next."""
+        return self.seconds / 4
+
+    @property
+    def look_seconds(self) -> float:
+        """The time from one look for dead workers to the next."""
+        return self.seconds / 10
+
+
+def this_process(machine: str | None = None) -> Worker:
     """A new identity for this process: never that of an earlier one, so that no two share their work."""
     pid = os.getpid()
+    me = process_tree.look_up(pid)
     return Worker(
         executor_id=uuid.uuid4().hex,
         host=socket.gethostname(),
         boot_id=_boot_id(),
         pid=pid,
         pid_started_at=psutil.Process(pid).create_time(),
+        pid_start_time=me.start_time if me else None,
+        machine=machine,
     )
 
 
-class Lease:
-    """This worker's proof of life. Insert it before DBOS is launched, beat from then on."""
+def database_clock(database: Database) -> ColumnElement[float]:
+    """The present, in seconds since 1970, by the clock that all workers share: PostgreSQL's, or this machine's."""
+    if database.is_sqlite:
+        return literal(now().timestamp(), Double)
+    return type_coerce(extract("epoch", func.clock_timestamp()), Double)
 
-    def __init__(self, database: Database, worker: Worker) -> None:
-        self._database = database
-        self._worker = worker
+
+class Lease:
+    """This worker's proof of life. Take it before DBOS is launched; it beats from then on."""
+
+    def __init__(
+        self, database: Database, worker: Worker, proof: Proof | None = None, terms: Terms | None = None
+    ) -> None:
+        self.worker = worker
+        self.terms = terms or Terms()
+        self.proof = proof or Proof()
+        # A connection of its own, which gives up sooner than the lease ends: no thread that waits for the pool, and no
+        # packet that never arrives, may hold a beat up.
+        patience = max(1.0, self.terms.beat_seconds)
+        self._database = Database(database.url, wait_seconds=patience, pool_size=1)
         self._stopped = threading.Event()
-        self._last_beat = time.monotonic()
 
     def take(self) -> None:
-        """Insert the lease."""
+        """Insert the lease, and beat in the background until `release`."""
         with self._database.write() as connection:
-            values = {**self._worker.__dict__, "started_at": stamp(now()), "heartbeat_at": time.time()}
-            connection.execute(insert(workers).values(**values))
-
-    def keep(self) -> None:
-        """Beat in the background until `release`. A worker that cannot prove its life any more ends itself."""
-        threading.Thread(target=self._beat, name="lease", daemon=True).start()
+            sent = uptime()
+            connection.execute(
+                insert(workers).values(
+                    **asdict(self.worker),
+                    started_at=stamp(now()),
+                    heartbeat_at=database_clock(self._database),
+                    lease_seconds=self.terms.seconds,
+                )
+            )
+        # On SQLite everybody is on one machine, and sees whether the process lives: nobody is declared dead by a clock.
+        self.proof.begins(None if self._database.is_sqlite else self.terms.seconds)
+        self.proof.renew(sent)
+        self._show_beat()
+        threading.Thread(target=self._keep_beating, name="lease", daemon=True).start()
+        threading.Thread(target=self._watch, name="lease-watch", daemon=True).start()
 
     def release(self) -> None:
-        """Stop beating; others take over at once."""
+        """Do nothing more; others of this machine take over at once, those of another when none is left here."""
         self._stopped.set()
+        self.proof.lose()
+        ended = {"declared_dead_at": database_clock(self._database), "gone_at": database_clock(self._database)}
         with self._database.write() as connection:
-            connection.execute(delete(workers).where(workers.c.executor_id == self._worker.executor_id))
+            mine = workers.c.executor_id == self.worker.executor_id
+            connection.execute(update(workers).where(mine).values(**ended))
+        self._database.close()
 
-    def _beat(self) -> None:
-        while not self._stopped.wait(_BEAT_SECONDS):
+    def _keep_beating(self) -> None:
+        while not self._stopped.wait(self.terms.beat_seconds):
             try:
-                with self._database.write() as connection:
-                    mine = workers.c.executor_id == self._worker.executor_id
-                    beaten = connection.execute(update(workers).where(mine).values(heartbeat_at=time.time()))
+                lives = self.beat()
             except Exception as trouble:
                 log.warning("could not beat: %s", trouble)
-                if time.monotonic() - self._last_beat > 0.7 * LEASE_SECONDS and not self._database.is_sqlite:
-                    log.error("no beat for too long: ending, before another worker takes over")
-                    os._exit(_LOST_LEASE)
                 continue
-            if beaten.rowcount == 0 and not self._stopped.is_set():
-                log.error("this worker was declared dead: ending")
-                os._exit(_LOST_LEASE)
-            self._last_beat = time.monotonic()
+            if not lives and not self._stopped.is_set():
+                log.error("this worker was declared dead")
+                self.proof.lose()
 
-
-def reap(database: Database, worker: Worker) -> int:
-    """Take over every workflow whose executor has no live lease; returns how many executors were found dead.
-
-    By level, not by edge: whatever is PENDING under a dead executor is taken, however long ago it died.
-    """
-    with database.write() as connection:
-        rows = connection.execute(select(workers)).all()
-        dead = [row.executor_id for row in rows if is_dead(row, worker)]
-        connection.execute(delete(workers).where(workers.c.executor_id.in_(dead)))
-    alive = {row.executor_id for row in rows} - set(dead)
-    pending = DBOS.list_workflows(status="PENDING", app_version=VERSION, load_input=False, load_output=False)
-    orphaned = {w.executor_id for w in pending if w.executor_id and w.executor_id not in alive}
-    if orphaned:
-        log.info("taking over from %d dead worker(s)", len(orphaned))
-        DBOS._recover_pending_workflows(sorted(orphaned))
-    return len(orphaned)
-
-
-def is_dead(row: object, worker: Worker) -> bool:
-    """Whether the row's worker has proved no life for too long, or was a process of `worker`'s machine that is gone."""
-    if row.executor_id == worker.executor_id:  # type: ignore[attr-defined]
-        return False
-    if time.time() - row.heartbeat_at > LEASE_SECONDS:  # type: ignore[attr-defined]
+    def beat(self) -> bool:
+        """Prove the worker's life once; False when it was declared dead."""
+        mine = (workers.c.executor_id == self.worker.executor_id) & workers.c.declared_dead_at.is_(None)
+        sent = uptime()
+        with self._database.write() as connection:
+            beaten = connection.execute(update(workers).where(mine).values(heartbeat_at=database_clock(self._database)))
+        if beaten.rowcount == 0:
+            return False
+        self.proof.renew(sent)
+        self._show_beat()
         return True
-    same_machine = (row.host, row.boot_id) == (worker.host, worker.boot_id)  # type: ignore[attr-defined]
-    return same_machine and not _process_lives(row.pid, row.pid_started_at)  # type: ignore[attr-defined]
+
+    def _show_beat(self) -> None:
+        file = self.terms.beat_file
+        if file is not None:
+            try:
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                file.touch()
+            except OSError as trouble:
+                log.warning("%s cannot be touched: supervisors will think that nobody works here: %s", file, trouble)
+
+    def _watch(self) -> None:
+        """End the process once it has nothing to prove any more. A thread of its own: a beat may hang."""
+        while not self._stopped.wait(self.terms.seconds / 40):
+            if not self.proof.is_good:
+                log.error("this worker cannot prove its life any more: ending, so that nothing is done twice")
+                # A thread of its own, again: the database may well be what is away.
+                last_words = threading.Thread(target=self._say_last_words, daemon=True)
+                last_words.start()
+                last_words.join(_LAST_WORDS_SECONDS)
+                os._exit(_LOST_LEASE)
+
+    def _say_last_words(self) -> None:
+        """What was on its way to GitHub when this worker fell silent arrives now, or never: who took over looks once
+        more (workflows/sleepers.py)."""
+        mine = (workers.c.executor_id == self.worker.executor_id) & workers.c.declared_dead_at.is_not(None)
+        woke_up = {"woke_up_at": database_clock(self._database)}
+        try:
+            with self._database.write() as connection:
+                connection.execute(update(workers).where(mine).values(**woke_up))
+        except Exception as trouble:
+            log.warning("nobody could be told: %s", trouble)
 
 
-def _process_lives(pid: int, started_at: float) -> bool:
+def process_lives(pid: int, started_at: float, start_time: float | None) -> bool:
+    """Whether that very process runs, here and now. An older release wrote no `start_time`: then the clock decides."""
+    if start_time is not None:
+        return process_tree.is_alive(pid, start_time)
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started_at) < 1.0

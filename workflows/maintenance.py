@@ -1,6 +1,5 @@
 """The database's state for its operator: what is in it, who works on it, and whether it is sound."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from bot.domain.errors import UserError
 from bot.domain.values import Value
 from workflows.audit import audit
 from workflows.database import Database
-from workflows.leases import is_dead, this_process
-from workflows.schema.migrate import current_revision, newest_revision, revisions
+from workflows.leases import database_clock, this_process
+from workflows.reaper import is_alive
+from workflows.schema.migrate import current_revision, is_added_to, newest_revision, revisions
 from workflows.schema.tables import (
     archived_runs,
     attempts,
@@ -67,15 +67,15 @@ class DatabaseStatus(Value):
 
     @property
     def is_current(self) -> bool:
-        """Whether the schema is this release's."""
-        return self.revision == self.newest_revision
+        """Whether the schema is this release's, or has more than it needs."""
+        return self.revision == self.newest_revision or is_added_to(self.revision)
 
 
 def require_schema(database: Database) -> None:
     """Raises UserError, with what to do, unless the database is at this release's schema."""
     is_here(database)
     revision = refuse_newer(database)
-    if revision == newest_revision():
+    if revision == newest_revision() or is_added_to(revision):
         return
     if revision is None:
         raise UserError(f"{shown_url(database)} is empty: start the service once, or run `issuewright db migrate`")
@@ -86,9 +86,10 @@ def require_schema(database: Database) -> None:
 
 
 def refuse_newer(database: Database) -> str | None:
-    """The revision that the database is at (None: it is empty); raises UserError for one of a newer release."""
+    """The revision that the database is at (None: it is empty); raises UserError for one of a newer release that
+    this one cannot work with."""
     revision = current_revision(database)
-    if revision is not None and revision not in revisions():
+    if revision is not None and revision not in revisions() and not is_added_to(revision):
         raise UserError(f"the database is at revision {revision}, of a newer release: use that release, or a newer one")
     return revision
 
@@ -138,22 +139,23 @@ def database_status(database: Database) -> DatabaseStatus:
                 "oldest_delivery": _oldest_delivery(connection),
                 "oldest_waiting": _oldest_waiting(connection),
                 "unfinished_effects": connection.execute(begun).scalar_one(),
-                "workers": tuple(leased_workers(connection)),
+                "workers": tuple(leased_workers(connection, database)),
             }
         )
 
 
-def leased_workers(connection: Connection) -> Iterator[WorkerLine]:
+def leased_workers(connection: Connection, database: Database) -> Iterator[WorkerLine]:
     """All workers that have a lease, the newest first."""
     here = this_process()
-    for row in connection.execute(select(workers).order_by(workers.c.started_at.desc())):
+    rows = select(workers, database_clock(database).label("present")).where(workers.c.declared_dead_at.is_(None))
+    for row in connection.execute(rows.order_by(workers.c.started_at.desc())):
         yield WorkerLine(
             executor_id=row.executor_id,
             host=row.host,
             pid=row.pid,
             started_at=row.started_at,
-            beat_seconds_ago=round(max(0.0, time.time() - row.heartbeat_at), 1),
-            alive=not is_dead(row, here),
+            beat_seconds_ago=round(max(0.0, row.present - row.heartbeat_at), 1),
+            alive=is_alive(row, here, database),
         )
 
 

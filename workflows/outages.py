@@ -17,6 +17,8 @@ log = logging.getLogger("issuewright.outages")
 _AWAY = ("08", "57P01", "57P02", "57P03")
 """PostgreSQL's word for a lost connection, a shutdown, a crash, and a start that is not finished."""
 _DISK_FULL = "53100"
+_JUDGE = "retriable_sqlite_exception"
+"""DBOS's own function that says which errors of SQLite are waited out. It has no setting for that."""
 
 
 def through_outages(work: Callable[[], Result]) -> Result:
@@ -59,7 +61,7 @@ def is_full(error: BaseException) -> bool:
 def have_dbos_wait_for_space() -> None:
     """On PostgreSQL DBOS waits until what it records has space. On SQLite it would give the workflow up, and then could
     not even record that: the workflow would be neither alive nor dead."""
-    as_shipped = dbos_database.retriable_sqlite_exception
+    as_shipped: Callable[[Exception], bool] = getattr(dbos_database, _JUDGE)
 
     def is_waited_out(error: Exception) -> bool:
         if is_full(error):
@@ -67,4 +69,4 @@ def have_dbos_wait_for_space() -> None:
             return True
         return as_shipped(error)
 
-    dbos_database.retriable_sqlite_exception = is_waited_out
+    setattr(dbos_database, _JUDGE, is_waited_out)

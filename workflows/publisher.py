@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 
 from dbos import DBOS
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from bot.domain.commands import COMMANDS
 from bot.domain.commands.help import help_table
@@ -204,11 +204,15 @@ class _Surfaces:
             return connection.execute(select(surfaces.c.digest).where(mine)).scalar()
 
     def _now_shows(self, surface: str, text: str) -> None:
-        values = {"digest": _digest(text), "published_at": stamp(now())}
-        keys = ["run_id", "surface"]
         with self._here.database.write() as connection:
-            statement = insert_or(connection, surfaces).values(run_id=self._run.id, surface=surface, **values)
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
+            now_shows(connection, self._run.id, surface, text)
+
+
+def now_shows(connection: Connection, run_id: str, surface: str, text: str) -> None:
+    """Note what a surface of a run shows on GitHub."""
+    values = {"digest": _digest(text), "published_at": stamp(now())}
+    statement = insert_or(connection, surfaces).values(run_id=run_id, surface=surface, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["run_id", "surface"], set_=values))
 
 
 def _digest(text: str) -> str:

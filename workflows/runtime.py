@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
 
 from workflows import attempt, deployment, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
+from workflows.clock import follow
 from workflows.database import Database
 from workflows.doorbell import work_queues
-from workflows.leases import Lease, Worker, reap, this_process
+from workflows.leases import Lease, Terms, Worker, this_process
 from workflows.outages import have_dbos_wait_for_space
+from workflows.reaper import Reaper
 from workflows.reconciler import reconcile
+from workflows.recovery import DbosRecovery
 from workflows.retention import keep_within_bounds, remove_files
 from workflows.services import Services, wire
+from workflows.sleepers import after_a_sleeper
+from workflows.strays import stop_strays
 from workflows.sweep import sweep
+from workflows.timers import look_again
 from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSION
 
 log = logging.getLogger("issuewright.worker")
@@ -24,6 +30,8 @@ _POLL_SECONDS = 1.0
 """How often a queue is looked at without being called to it by the doorbell."""
 _SWEEP_SECONDS = 5.0
 _TIDY_SECONDS = 60.0
+_GLANCE_SECONDS = 0.5
+"""How often we see whether the processes of this machine's other workers are there."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class Limits:
 
     agents_per_worker: int
     agents_per_repository: int
+    agents_in_all: int
 
 
 def connect_client(database: Database) -> DBOSClient:
@@ -44,23 +53,23 @@ def connect_client(database: Database) -> DBOSClient:
     )
 
 
-def start_worker(services: Services, limits: Limits) -> Lease:
+def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     """Launch this process as a worker; its threads run until the process ends."""
     wire(services)
+    follow(services.github.now)
     have_dbos_wait_for_space()
-    worker = this_process()
-    lease = Lease(services.database, worker)
-    lease.take()
-    dbos = DBOS(config=_config(services.database, worker.executor_id))
+    lease = Lease(services.database, this_process(services.machine), services.proof, terms)
+    lease.take()  # It beats from now on: a launch may take longer than a lease.
+    dbos = DBOS(config=_config(services.database, lease.worker.executor_id))
     DBOS.listen_queues([])  # the doorbell has them worked
     DBOS.launch()
     _register_queues(limits)
-    work_queues(dbos, services.database, (INBOX, RUNS, AGENTS, DEPLOYMENTS))
-    lease.keep()
-    reap(services.database, worker)
-    _every(_SWEEP_SECONDS, "sweep", lambda: _look_after(services, worker))
+    work_queues(dbos, services.database, (INBOX, RUNS, AGENTS, DEPLOYMENTS), services.proof)
+    recovery = DbosRecovery(dbos, services.database, lease.worker.executor_id)
+    _look_after_others(services, Reaper(services.database, lease.worker, recovery), terms)
+    _every(_SWEEP_SECONDS, "sweep", lambda: _look_after_runs(services, lease.worker))
     _every(_TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
-    _every(services.retention.every.total_seconds(), "retention", lambda: _keep_within_bounds(services, worker))
+    _every(services.retention.every.total_seconds(), "retention", lambda: _keep_within_bounds(services, lease.worker))
     often = services.reconcile_every.total_seconds()
     _every(often, "reconciler", lambda: services.ears.time_to_look(often) and reconcile(services))
     return lease
@@ -88,15 +97,34 @@ def _register_queues(limits: Limits) -> None:
     DBOS.register_queue(DEPLOYMENTS, partition_concurrency=1, worker_concurrency=8, polling_interval_sec=_POLL_SECONDS)
     DBOS.register_queue(
         AGENTS,
-        worker_concurrency=limits.agents_per_worker,
-        partition_concurrency=limits.agents_per_repository,
+        # DBOS wants no limit that a wider one makes meaningless.
+        worker_concurrency=min(limits.agents_per_worker, limits.agents_in_all),
+        partition_concurrency=min(limits.agents_per_repository, limits.agents_in_all),
+        global_concurrency=limits.agents_in_all,
         polling_interval_sec=_POLL_SECONDS,
     )
 
 
-def _look_after(services: Services, worker: Worker) -> None:
-    reap(services.database, worker)
+def _look_after_others(services: Services, reaper: Reaper, terms: Terms) -> None:
+    """Take over from the dead: at once from those of this machine, whose processes we see end."""
+    due = time.monotonic()
+
+    def look() -> None:
+        nonlocal due
+        if time.monotonic() >= due or reaper.a_neighbour_died():
+            due = time.monotonic() + terms.look_seconds
+            reaper.reap()
+            for woken in reaper.woken():
+                after_a_sleeper(services, woken.since)
+                reaper.looked_after(woken)
+
+    _every(min(_GLANCE_SECONDS, terms.look_seconds), "reaper", look)
+
+
+def _look_after_runs(services: Services, worker: Worker) -> None:
     sweep(services)
+    look_again(services)
+    stop_strays(services, worker)
 
 
 def _tidy_up(services: Services) -> None:

@@ -15,6 +15,7 @@ from workflows.database import Database
 from workflows.ears import Ears
 from workflows.effects import Effects
 from workflows.journal import Journal
+from workflows.proof import Proof
 from workflows.wake import Waker
 
 
@@ -58,8 +59,10 @@ class Services:
     trigger_labels: tuple[str, ...]
     commands_directory: Path
     reconcile_every: timedelta
+    machine: str
     retention: Retention
     ears: Ears = field(default_factory=Ears)
+    proof: Proof = field(default_factory=Proof)
 
 
 _services: Services | None = None

@@ -83,10 +83,18 @@ class Waker:
         self._enqueue(connection, "deploy", DEPLOYMENTS, workflow_id, *arguments, partition=run_id)
 
     def timer(
-        self, connection: Connection, run_id: str, gate: str, round: int, timer: str, delay_seconds: float
+        self,
+        connection: Connection,
+        run_id: str,
+        gate: str,
+        round: int,
+        timer: str,
+        delay_seconds: float | None,
+        *,
+        again: str = "",
     ) -> None:
-        """Have the run looked at again when a gate's time has come."""
-        workflow_id = f"timer:{run_id}:{gate}:{round}:{timer}"
+        """Have the run looked at again when a gate's time has come (None: now); `again` tells one look from another."""
+        workflow_id = f"timer:{run_id}:{gate}:{round}:{timer}{again and f':{again}'}"
         arguments = (run_id, gate, round, timer)
         self._enqueue(connection, "timer", RUNS, workflow_id, *arguments, partition=run_id, delay=delay_seconds)
 

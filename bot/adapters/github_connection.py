@@ -1,13 +1,20 @@
 """How every request to GitHub is made: the settings of all PyGithub clients."""
 
 import logging
+import socket
 from typing import Any
 
 from urllib3 import BaseHTTPResponse, Retry
+from urllib3.connection import HTTPConnection
 
 TIMEOUT_SECONDS = 10
 RETRIES = 2
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+_ARRIVES_WITHIN_SECONDS = 5.0
+"""Longer, and the kernel gives a request up: it would deliver it minutes later, when the network is back, although the
+worker that sent it has long ended and been taken over from."""
 
 
 class Moved(Exception):
@@ -62,6 +69,7 @@ def connection_settings(api_url: str) -> dict[str, Any]:
 
     Pacing is zero: PyGithub's blocks the thread and counts by object; effects are paced in their queue.
     """
+    _give_up_what_does_not_arrive()
     # At DEBUG this logger writes whole answers, among them those that carry a new token.
     logging.getLogger("github.Requester").setLevel(logging.INFO)
     return {
@@ -74,3 +82,12 @@ def connection_settings(api_url: str) -> dict[str, Any]:
         "seconds_between_writes": 0,
         "lazy": True,
     }
+
+
+def _give_up_what_does_not_arrive() -> None:
+    """PyGithub makes its connections itself, with urllib3's own options for sockets."""
+    timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if timeout is not None:
+        option = (socket.IPPROTO_TCP, timeout, int(_ARRIVES_WITHIN_SECONDS * 1000))
+        if option not in HTTPConnection.default_socket_options:
+            HTTPConnection.default_socket_options = [*HTTPConnection.default_socket_options, option]

@@ -1,16 +1,13 @@
 """`issuewright health`: does the service that lives in this directory work? For people at night and for containers."""
 
 import socket
-import time
 from collections.abc import Iterator
 
 import httpx
-from sqlalchemy import select
 
 from bot.entrypoints.settings import Settings
 from workflows.database import Database
-from workflows.leases import LEASE_SECONDS
-from workflows.schema.tables import workers
+from workflows.maintenance import leased_workers
 
 _PATIENCE_SECONDS = 3.0
 
@@ -28,12 +25,9 @@ def problems(settings: Settings) -> Iterator[str]:
 
 def _worker_lives(settings: Settings) -> bool:
     database = Database(settings.database, wait_seconds=_PATIENCE_SECONDS)
-    since = time.time() - LEASE_SECONDS
     with database.read() as connection:
-        alive = select(workers.c.executor_id).where(
-            workers.c.host == socket.gethostname(), workers.c.heartbeat_at > since
-        )
-        return connection.execute(alive).first() is not None
+        found = leased_workers(connection, database)
+        return any(worker.alive for worker in found if worker.host == socket.gethostname())
 
 
 def _webhook_answers(settings: Settings) -> bool:

@@ -17,7 +17,7 @@ from bot.domain.errors import UserError
 from bot.entrypoints.settings import Settings
 from bot.entrypoints.wiring import build_app, build_services, open_database
 from workflows.database import Database
-from workflows.leases import Lease
+from workflows.leases import BEAT_FILE, Lease, Terms
 from workflows.runtime import Limits, start_worker
 
 log = logging.getLogger("issuewright")
@@ -55,7 +55,9 @@ def serve_worker(settings: Settings) -> NoReturn:
 
 def _start_worker(settings: Settings, database: Database) -> Lease:
     services = build_services(settings, database)
-    return start_worker(services, Limits(settings.agents_per_worker, settings.agents_per_repository))
+    limits = Limits(settings.agents_per_worker, settings.agents_per_repository, settings.agents_in_all)
+    terms = Terms(settings.lease_seconds, settings.data_dir / "attempts" / BEAT_FILE)
+    return start_worker(services, limits, terms)
 
 
 def _answer(settings: Settings, listener: socket.socket) -> None:

@@ -71,6 +71,9 @@ class Settings(BaseModel):
     max_pending_bytes: int = Field(default=128 * 1024 * 1024, gt=0)
     agents_per_worker: int = Field(default=4, gt=0)
     agents_per_repository: int = Field(default=2, gt=0)
+    agents_in_all: int = Field(default=64, gt=0)
+    lease_seconds: float = Field(default=20.0, ge=2.0, le=600.0)
+    worker_patience_seconds: float | None = Field(default=None, ge=0)
     agents: AgentSettings = AgentSettings()
     retention: RetentionSettings = RetentionSettings()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from bot.adapters.github import GitHub
+from bot.adapters.machine import machine_id
 from bot.adapters.supervisor.supervisors import Supervisors
 from bot.adapters.templates import Templates
 from bot.adapters.workspaces import Workspaces
@@ -22,6 +23,7 @@ from workflows.database import Database
 from workflows.effects import Effects
 from workflows.intake import Intake
 from workflows.journal import Journal
+from workflows.proof import SURE, Proof
 from workflows.runtime import connect_client, prepare_system_tables
 from workflows.schema.migrate import migrate
 from workflows.services import AgentDefaults, Retention, Services
@@ -66,7 +68,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     )
     for repo in settings.repos:
         github.repository(repo)
-    waker = Waker(connect_client(database))
+    waker, proof = Waker(connect_client(database)), Proof()
 
     def token(repo: RepoRef) -> str:
         return github.repository(repo).push_token()
@@ -75,7 +77,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         database=database,
         journal=Journal(database, waker),
         effects=Effects(database),
-        claims=Claims(database, f"{socket.gethostname()}:{os.getpid()}"),
+        claims=Claims(database, f"{socket.gethostname()}:{os.getpid()}", proof),
         waker=waker,
         github=github,
         web_url=settings.web_url,
@@ -85,7 +87,11 @@ def build_services(settings: Settings, database: Database) -> Services:
             token=token,
             author=Identity(name="Issuewright", email="issuewright@users.noreply.github.com"),
         ),
-        supervisors=Supervisors(settings.data_dir / "attempts", agent_calls_file=settings.agent_calls_file),
+        supervisors=Supervisors(
+            settings.data_dir / "attempts",
+            agent_calls_file=settings.agent_calls_file,
+            worker_patience_seconds=_patience(settings, database),
+        ),
         operations=Supervisors(settings.data_dir / "operations"),
         templates=Templates().checked(),
         agents=AgentDefaults(settings.agents.default, dict(settings.agents.settings)),
@@ -93,6 +99,8 @@ def build_services(settings: Settings, database: Database) -> Services:
         trigger_labels=settings.trigger_labels,
         commands_directory=settings.data_dir / "commands",
         reconcile_every=timedelta(seconds=settings.reconcile_seconds),
+        machine=machine_id(settings.data_dir),
+        proof=proof,
         retention=Retention(
             runs=settings.retention.keep_runs_days,
             deliveries=settings.retention.keep_deliveries_days,
@@ -102,6 +110,14 @@ def build_services(settings: Settings, database: Database) -> Services:
             every=timedelta(seconds=settings.retention.every_seconds),
         ),
     )
+
+
+def _patience(settings: Settings, database: Database) -> float | None:
+    """How long agents work on without a worker. On SQLite nobody else can take their attempts over, so for ever;
+    otherwise they stop before a worker of another machine starts them again."""
+    if settings.worker_patience_seconds is not None:
+        return settings.worker_patience_seconds or None
+    return None if database.is_sqlite else SURE * settings.lease_seconds
 
 
 def _read_key(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Where a campaign is fought: a world with one or more workers, its database server, and who kills them."""
+"""Where a campaign is fought: a world with one or more processes, its database server, and who kills them."""
 
 import json
 import os
@@ -13,15 +13,12 @@ from typing import Any
 import psutil
 from sqlalchemy.exc import DBAPIError
 
-from tests.chaos import team
+from tests.chaos import project, team
+from tests.chaos.disk import Disk
 from tests.stories.service import Service
 from tests.stories.world import World
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer, start_server
-
-_CONFIG = "budget:\n  day_usd: 100000\n"
-_SETTINGS = "reconcile_seconds = 3\nagents_per_repository = 4"
-_SERVED = "serve"
 
 
 @dataclass
@@ -30,7 +27,7 @@ class Member:
 
     name: str
     service: Service
-    kills: int = 0
+    works: bool = True
     starts: list[float] = field(default_factory=list)
     stopped: bool = False
     away: bool = False
@@ -51,12 +48,12 @@ class Member:
         code = self.service.exit_code()
         if code is not None and not self.away:
             self.ended.append(code)
+            self.stopped = False
             self.start()
 
     def kill(self) -> None:
         if self.is_alive():
             self.service.kill()
-            self.kills += 1
             self.away = True
         self.stopped = False
 
@@ -72,15 +69,20 @@ class Member:
 
 
 class Field:
-    """A world in `directory`; the first of its members also answers webhooks."""
+    """A world in `directory`, served by one process, or by a webhook and as many workers as there are."""
 
     def __init__(self, directory: Path, server: PostgresServer | None, url: str | None, workers: int) -> None:
         self.directory = directory
         self.server = server
-        self.world = World(directory, url, config=_CONFIG, settings=_SETTINGS, agent=team.__file__)
-        others = [Service(directory, free_port(), "worker") for _ in range(workers - 1)]
-        self.members = [Member(_SERVED, self.world.service)]
-        self.members += [Member(f"worker {number}", service) for number, service in enumerate(others, start=2)]
+        self.disk = Disk(directory / "data" / "worktrees")
+        try:
+            self.world = World(
+                directory, url, config=project.config(directory), settings=project.SETTINGS, agent=team.__file__
+            )
+        except BaseException:
+            self.disk.close()
+            raise
+        self.members = list(_members(self.world, workers))
 
     def start(self) -> None:
         """Start everything, and wait until it answers."""
@@ -93,6 +95,7 @@ class Field:
         for trouble in ("webhook-rules", "faults", "lag"):
             self.world.hub.control("DELETE", f"/{trouble}")
         self.world.hub.control("POST", "/deliveries/release", {"order": "shuffle", "seed": 1})
+        self.disk.free()
         for member in self.members:
             member.go_on()
             if not member.is_alive():
@@ -106,6 +109,7 @@ class Field:
         for process in self.leftover_processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        self.disk.close()
 
     # -- looking ----------------------------------------------------------------------------------------------
 
@@ -115,6 +119,24 @@ class Field:
             return self.world.query(statement, **values)
         except DBAPIError:
             return None
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.world.is_quiet()
+
+    @property
+    def dbos(self) -> str:
+        """What stands before the names of DBOS's tables."""
+        return "" if self.world.database.is_sqlite else "dbos."
+
+    def held_by(self, member: Member) -> list[str]:
+        """The ids of the workflows that the member executes."""
+        if member.service.process is None or not member.works:
+            return []
+        mine = "SELECT executor_id FROM workers WHERE pid = :pid"
+        held = f"SELECT workflow_uuid FROM {self.dbos}workflow_status WHERE status = 'PENDING' AND executor_id IN"
+        rows = self.query(f"{held} ({mine})", pid=member.service.process.pid)
+        return [row[0] for row in rows or []]
 
     def working(self) -> list[tuple[str, psutil.Process, str]]:
         """The agents and supervisors that live: attempt, process, and which of both it is."""
@@ -130,7 +152,8 @@ class Field:
 
     def leftover_processes(self) -> list[psutil.Process]:
         """Processes that belong to this world but are none of its members."""
-        known = {os.getpid(), *(member.service.process.pid for member in self.members if member.service.process)}
+        known = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+        known |= {member.service.process.pid for member in self.members if member.service.process}
         if self.world.hub.process is not None:
             known.add(self.world.hub.process.pid)
         return [p for p in psutil.process_iter() if p.pid not in known and self._is_ours(p)]
@@ -141,6 +164,16 @@ class Field:
         except psutil.Error:
             return False
         return any(str(self.directory) in word for word in words)
+
+
+def _members(world: World, workers: int) -> Iterator[Member]:
+    if workers == 1:
+        yield Member("serve", world.service)
+        return
+    world.service = Service(world.directory, world.service.port, "webhook")
+    yield Member("webhook", world.service, works=False)
+    for number in range(1, workers + 1):
+        yield Member(f"worker {number}", Service(world.directory, free_port(), "worker"))
 
 
 @contextmanager

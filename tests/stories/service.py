@@ -12,12 +12,16 @@ ROOT = Path(__file__).parents[2]
 
 
 class Service:
-    """The service in `directory`. `port` is where its webhook listens. `command` may name a part of it."""
+    """The service in `directory`. `port` is where its webhook listens. `command` may name a part of it. What it is
+    started from (`code`) and with may be changed before it is."""
 
     def __init__(self, directory: Path, port: int, command: str = "serve") -> None:
         self._command = command
         self.directory = directory
         self.port = port
+        self.code = ROOT
+        self.within: list[str] = []
+        self.environment: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.deaths: list[str] = []
         self._failpoints = directory / "failpoints"
@@ -34,12 +38,20 @@ class Service:
         assert self.process is None or self.process.poll() is not None, "the service is running"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot.entrypoints.cli", self._command, "--dir", str(self.directory)],
+                [
+                    *self.within,
+                    sys.executable,
+                    "-m",
+                    "bot.entrypoints.cli",
+                    self._command,
+                    "--dir",
+                    str(self.directory),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=ROOT,
-                env={**os.environ, "ISSUEWRIGHT_FAILPOINTS": str(self._failpoints)},
+                cwd=self.code,
+                env={**os.environ, "ISSUEWRIGHT_FAILPOINTS": str(self._failpoints), **self.environment},
                 start_new_session=True,
             )
 

@@ -120,7 +120,7 @@ def test_sigterm_while_the_agent_works_detaches_and_a_restart_adopts(world: Worl
     assert world.service.process.wait(10) == 0
     assert time.monotonic() - begin < 5
     assert not (world.directory / "service.pid").exists()
-    assert world.query("SELECT count(*) FROM workers")[0][0] == 0
+    assert world.query("SELECT count(*) FROM workers WHERE declared_dead_at IS NULL")[0][0] == 0
     assert world.processes_of_agents(), "the agent was stopped with the service"
     world.start_service()
     world.builder.is_let_go()

@@ -1,25 +1,28 @@
-"""The fence and the proof of life: who was overtaken changes nothing more, and who is gone is taken over from."""
+"""The fence and the proof of life: who was overtaken changes nothing more, and who cannot prove its life ends."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from dbos import DBOS
+from sqlalchemy import text
 
+from tests.support.postgres import PostgresServer
 from workflows import runtime
 from workflows.claims import Claims, Superseded
 from workflows.database import Database
+from workflows.doorbell import Bell
 from workflows.effects import Effects
-from workflows.leases import LEASE_SECONDS, Lease, Worker, is_dead, this_process
+from workflows.leases import BEAT_FILE, Lease, Terms, this_process
+from workflows.proof import Proof
 from workflows.schema.migrate import migrate
-from workflows.wake import INBOX, RUNS
+from workflows.wake import AGENTS, INBOX, RUNS
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -57,54 +60,145 @@ def test_who_was_overtaken_has_no_effect_any_more(database: Database) -> None:
     assert done == []
 
 
-class Row:
-    """A worker's row as the database has it."""
-
-    def __init__(self, worker: Worker, silent_for: float = 0.0) -> None:
-        self.__dict__.update(worker.__dict__, heartbeat_at=time.time() - silent_for)
+class Ended(Exception):
+    """Where a worker's thread would wait for the end of its process."""
 
 
-def other(**changes: Any) -> Worker:
-    """Another worker: by itself, one that lives on this machine."""
-    return replace(this_process(), **{"executor_id": "other", **changes})
+def ends() -> None:
+    raise Ended
 
 
-def test_a_worker_is_never_dead_to_itself() -> None:
-    me = this_process()
-    assert not is_dead(Row(me, silent_for=1000), me)
+class Hand:
+    """A clock that is set by hand."""
+
+    seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
-def test_who_beats_lives_and_who_is_silent_for_long_is_dead() -> None:
-    me = this_process()
-    assert not is_dead(Row(other(), silent_for=LEASE_SECONDS - 2), me)
-    assert is_dead(Row(other(), silent_for=LEASE_SECONDS + 1), me)
+def test_who_cannot_prove_its_life_has_no_effect_any_more(database: Database) -> None:
+    """A sleeper, woken between its look at the fence and its act as seen by the database, still meets its own clock."""
+    clock, done = Hand(), list[str]()
+    proof = Proof(clock, ends)
+    proof.begins(20.0)
+    claim = Claims(database, "one", proof).take("run:1")
+    clock.seconds += 0.69 * 20
+    claim.check()
+    clock.seconds += 0.02 * 20
+
+    def act() -> str:
+        done.append("!")
+        return "1"
+
+    with pytest.raises(Ended):
+        Effects(database).once("key", "comment", act, find=None, claim=claim, run_id=None)
+    with pytest.raises(Ended):
+        Claims(database, "one", proof).take("run:1")
+    Claims(database, "two").take("run:2").check()
+    assert done == []
+    assert Claims(database, "two").take("run:1").epoch == 2, "the sleeper superseded nobody"
 
 
-def test_a_process_of_this_machine_that_is_gone_is_dead_at_once() -> None:
-    me = this_process()
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    assert is_dead(Row(other(pid=gone.pid)), me)
-    assert is_dead(Row(other(pid_started_at=me.pid_started_at - 100)), me), "the pid is another process by now"
+def test_a_beat_counts_from_when_it_was_sent() -> None:
+    clock = Hand()
+    proof = Proof(clock, ends)
+    proof.begins(20.0)
+    clock.seconds += 13
+    sent = clock()
+    clock.seconds += 5
+    assert not proof.is_good
+    proof.renew(sent)
+    assert proof.is_good
+    clock.seconds += 10
+    assert not proof.is_good, "the answer took five seconds, which others have counted too"
 
 
-def test_a_killed_child_that_nobody_waited_for_is_dead() -> None:
-    me = this_process()
-    child = subprocess.Popen(["sleep", "60"])
-    started = psutil.Process(child.pid).create_time()
-    row = Row(other(pid=child.pid, pid_started_at=started))
-    assert not is_dead(row, me)
-    child.kill()
-    deadline = time.monotonic() + 10
-    while not is_dead(row, me):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    child.wait()
+def test_a_lease_that_is_lost_stays_lost() -> None:
+    proof = Proof(Hand(), ends)
+    proof.begins(20.0)
+    proof.lose()
+    proof.renew(200.0)
+    with pytest.raises(Ended):
+        proof.require()
 
 
-@pytest.mark.parametrize("elsewhere", [{"host": "another"}, {"boot_id": "another boot, or another container"}])
-def test_pids_of_another_machine_or_container_mean_nothing(elsewhere: dict[str, str]) -> None:
-    assert not is_dead(Row(other(pid=2**22 - 1, **elsewhere)), this_process())
+def test_a_queue_of_a_lost_worker_is_not_looked_at_any_more() -> None:
+    proof = Proof(Hand(), ends)
+    bell = Bell(proof)
+    bell.ring()
+    assert bell.wait(1) is False
+    proof.lose()
+    with pytest.raises(Ended):
+        bell.wait(0)
+
+
+def test_a_beat_shows_in_the_file_that_supervisors_look_at(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "attempts" / BEAT_FILE
+    lease = Lease(database, this_process(), terms=Terms(600.0, file))
+    lease.take()
+    os.utime(file, (0, 0))
+    assert lease.beat()
+    assert file.stat().st_mtime > 0
+    os.utime(file, (0, 0))
+    lease.release()
+    with database.write() as connection:
+        connection.execute(text("UPDATE workers SET declared_dead_at = 1"))
+    assert not lease.beat()
+    assert file.stat().st_mtime == 0, "who was declared dead does not keep agents going"
+
+
+_WORKER = """
+import sys, time
+from pathlib import Path
+from workflows.database import Database
+from workflows.leases import Lease, Terms, this_process
+lease = Lease(Database(sys.argv[1]), this_process(), terms=Terms(2.0))
+lease.take()
+print(lease.worker.executor_id, flush=True)
+time.sleep(120)
+"""
+
+
+def started_worker(database: Database) -> tuple[subprocess.Popen[str], str]:
+    """A process that holds a lease of two seconds and does nothing else; its executor id."""
+    url = database.engine.url.render_as_string(hide_password=False)
+    process = subprocess.Popen([sys.executable, "-c", _WORKER, url], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout as said:
+        return process, said.readline().strip()
+
+
+@pytest.mark.postgres
+def test_a_worker_that_was_stopped_for_too_long_ends_and_says_so(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    migrate(database)
+    process, _ = started_worker(database)
+    process.send_signal(signal.SIGSTOP)
+    with database.write() as connection:
+        connection.execute(text("UPDATE workers SET declared_dead_at = 1"))
+    time.sleep(1.5)  # 0.7 of its lease, by its own clock: that is what this is about
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(20) == 70
+    with database.read() as connection:
+        (woke_up_at,) = connection.execute(text("SELECT woke_up_at FROM workers")).one()
+    assert woke_up_at is not None
+    database.close()
+
+
+@pytest.mark.postgres
+def test_a_worker_without_its_database_ends_before_it_can_be_declared_dead(postgres_server: PostgresServer) -> None:
+    """The database stands still: no error, no answer. The beat hangs, and the process ends all the same."""
+    with postgres_server.fresh_database() as url:
+        database = Database(url)
+        migrate(database)
+        process, _ = started_worker(database)
+        with database.write() as connection:
+            connection.execute(text("LOCK TABLE workers IN ACCESS EXCLUSIVE MODE"))
+            begun = time.monotonic()
+            assert process.wait(20) == 70
+            assert time.monotonic() - begun < 2.0 + 2.0 + 1.0, "its lease, its last words, and some room"
+        database.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has namespaces of pids")
@@ -124,6 +218,15 @@ def test_every_incarnation_is_another_executor(database: Database) -> None:
 def test_runs_and_issues_have_one_hand_on_them_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     registered: dict[str, dict[str, Any]] = {}
     monkeypatch.setattr(DBOS, "register_queue", lambda name, **options: registered.update({name: options}))
-    runtime._register_queues(runtime.Limits(agents_per_worker=4, agents_per_repository=2))
+    runtime._register_queues(runtime.Limits(agents_per_worker=4, agents_per_repository=2, agents_in_all=3))
     assert registered[RUNS]["partition_concurrency"] == 1
     assert registered[INBOX]["partition_concurrency"] == 1
+
+
+def test_no_narrow_limit_is_wider_than_that_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DBOS refuses those, and a service that does not start is a poor answer to `agents_in_all = 3`."""
+    registered: dict[str, dict[str, Any]] = {}
+    monkeypatch.setattr(DBOS, "register_queue", lambda name, **options: registered.update({name: options}))
+    runtime._register_queues(runtime.Limits(agents_per_worker=8, agents_per_repository=6, agents_in_all=3))
+    agents = registered[AGENTS]
+    assert (agents["worker_concurrency"], agents["partition_concurrency"], agents["global_concurrency"]) == (3, 3, 3)

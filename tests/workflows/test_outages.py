@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.support.postgres import start_server
 from workflows.database import Database
+from workflows.outages import _JUDGE as JUDGE
 from workflows.outages import have_dbos_wait_for_space, is_away, is_full, through_outages
 
 
@@ -80,8 +81,9 @@ def test_a_full_sqlite_is_waited_for_by_us_and_by_dbos(tmp_path: Path, monkeypat
     assert is_full(full)
     assert not is_away(full)
     # DBOS does not by itself: should it learn to, this is not needed any more.
-    assert not dbos_database.retriable_sqlite_exception(full)  # type: ignore[arg-type]
-    monkeypatch.setattr(dbos_database, "retriable_sqlite_exception", dbos_database.retriable_sqlite_exception)
+    as_shipped = getattr(dbos_database, JUDGE)
+    assert not as_shipped(full)
+    monkeypatch.setattr(dbos_database, JUDGE, as_shipped)
     have_dbos_wait_for_space()
     tries: list[int] = []
 

@@ -169,6 +169,17 @@ gates = Table(
     Column("closed_at", Text),
 )
 
+timers = Table(
+    "timers",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("gate", Text, primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("timer", Text, primary_key=True),
+    Column("due_at", Text, nullable=False),
+    Index("timers_by_time", "due_at"),
+)
+
 budgets = Table(
     "budgets",
     metadata,
@@ -260,4 +271,10 @@ workers = Table(
     Column("pid_started_at", Float, nullable=False),
     Column("started_at", Text, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
+    Column("lease_seconds", Float),
+    Column("pid_start_time", Float),
+    Column("machine", Text),
+    Column("declared_dead_at", Float),
+    Column("gone_at", Float),
+    Column("woke_up_at", Float),
 )

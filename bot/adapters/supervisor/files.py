@@ -12,6 +12,7 @@ answer.json      the `AgentResult`, kept when the rest is released
 stdout, stderr   the agent's output, bounded
 supervisor.log   the supervisor's own troubles
 home/ tmp/ out/  the agent's own: HOME, TMPDIR, what it hands back
+lives/N/         what its Nth life left, when it went on after an end that nobody wanted (see `lives`)
 """
 
 import contextlib
@@ -40,6 +41,7 @@ LOG = "supervisor.log"
 HOME = "home"
 TMP = "tmp"
 OUT = "out"
+LIVES = "lives"
 
 _READ_LIMIT = 64 * 1024 * 1024
 

@@ -20,7 +20,10 @@ def test_a_mirror_is_packed_and_what_nothing_names_goes_when_nobody_is_at_work(
         server.commit("acme/tally", "main", {f"docs/{number}.md": f"{number}\n"})
         workspaces.fetch(TALLY)
     (mirror,) = (root / "mirrors").glob("*.git")
-    packs = lambda: len(list(mirror.glob("objects/pack/*.pack")))  # noqa: E731
+
+    def packs() -> int:
+        return len(list(mirror.glob("objects/pack/*.pack")))
+
     assert packs() > 2
     workspace = workspaces.prepare(attempt(1), TALLY, start=start)
     write(workspace, "app/health.py", "OK = 200\n")

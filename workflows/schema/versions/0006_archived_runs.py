@@ -4,8 +4,8 @@ their payloads."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "keeping"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:
