@@ -1,5 +1,6 @@
 """Many runs one after the other, with retention on: what the service's memory, its database and its files grow to."""
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.stories.world import MAINTAINER
 
 _SECONDS_KEPT = 20
 _AT_ONCE = 20
-_PATIENCE = 600.0
+_PATIENCE = 1200.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def _sizes(world: BenchWorld, setting: Setting) -> list[Size]:
         if not setting.quick:
             time.sleep(2 * _SECONDS_KEPT)  # until what is old enough is gone
         found.append(_size(world, number * step))
+        print(f"bench: soak: {found[-1]}", file=sys.stderr, flush=True)
     return found
 
 
