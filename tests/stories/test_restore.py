@@ -81,6 +81,31 @@ def test_work_that_was_under_way_in_the_backup_is_found_and_not_paid_again(new_w
 
 
 @pytest.mark.slow
+def test_a_run_that_was_merged_since_the_backup_ends_as_merged(new_world: NewWorld, tmp_path: Path) -> None:
+    world = new_world("sqlite", settings="reconcile_seconds = 1")
+    world.builder.writes(GOOD, holds=True)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_agent()
+    types(world, "db", "backup", str(tmp_path / "copy.db"))
+    world.builder.is_let_go()
+    world.waits_for_gate(issue)
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    main = world.git("log", "--format=%H", "main")
+    world.kill_service()
+    world.database.close()
+    types(world, "db", "restore", str(tmp_path / "copy.db"))
+    world.start_service()
+    world.waits_for_the_end(issue)
+    assert world.kinds(issue)[-2:] == ["pull_request_merged", "run_finished"]
+    assert world.git("log", "--format=%H", "main") == main
+    assert len(world.sees("/pulls?state=all")) == 1
+    assert world.issue(issue)["state"] == "closed"
+    assert world.builder.times_paid == 1
+
+
+@pytest.mark.slow
 def test_work_that_began_after_the_backup_is_asked_for_once_more(new_world: NewWorld, tmp_path: Path) -> None:
     world = new_world("sqlite", settings="reconcile_seconds = 1")
     world.builder.writes(GOOD).writes(REPAIRED).writes(REPAIRED)
