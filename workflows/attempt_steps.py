@@ -26,6 +26,7 @@ from bot.domain.work import objection
 from workflows.attempt_keys import push_key
 from workflows.claims import Claim
 from workflows.local_steps import Elsewhere, is_here
+from workflows.lost_time import recall
 from workflows.patience import patiently
 from workflows.schema.tables import attempts
 from workflows.services import Services
@@ -70,7 +71,7 @@ class Handoff(Value):
 def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Workspace:
     """A fresh worktree at the attempt's start, with what an earlier, refused attempt left to be mended."""
     repo = run.started.issue.repo
-    kept = _kept_before(run, ref) if tried.started.mode == "work" else None
+    kept = (recall(here, run, tried, ref) or _kept_before(run, ref)) if tried.started.mode == "work" else None
     start = tried.started.start_commit
     workspace = patiently(lambda: here.workspaces.prepare(ref, repo, start=start, carry=kept))
     if tried.started.mode == "work":

@@ -70,8 +70,8 @@ def verify_archive(database: Database, file: Path) -> RunAudit:
         records = [Record.model_validate_json(line) for line in data.splitlines()]
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise UserError(f"{file} is no archived run (`runs export` makes such files): {_first_line(error)}") from None
+    except ValueError:
+        raise UserError(f"{file} is no archived run: it should have a journal entry in each line") from None
     if not records:
         raise UserError(f"{file} is empty: nothing is archived in it")
     with database.snapshot() as connection:

@@ -76,7 +76,7 @@ class Mirrors:
             _mend_config(path)
             yield path, Git(path, protocols=self._protocols)
 
-    def compact(self, *, is_idle: Callable[[Path], bool], every_seconds: float, unused_seconds: float) -> int:
+    def compact(self, *, every_seconds: float, unused_seconds: float) -> int:
         """Pack what fetches and attempts have left in mirrors that were not packed lately; how many that were.
 
         Where nobody is at work, what no ref has named for so long goes, too: judged trees have no name before they are
@@ -87,7 +87,7 @@ class Mirrors:
             packed = path / "issuewright" / "packed"
             if packed.exists() and time.time() - packed.stat().st_mtime < every_seconds:
                 continue
-            if is_idle(path):
+            if not any(path.glob("worktrees/*")):
                 git.run("gc", "--quiet", f"--prune={int(unused_seconds)}.seconds.ago")
             else:
                 git.run("repack", "--quiet", "-d", "--geometric=2")

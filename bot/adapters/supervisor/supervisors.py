@@ -192,6 +192,18 @@ class Supervisors:
             for name in (files.HOME, files.TMP, files.OUT):
                 files.remove_tree(directory / name)
 
+    def forget(self, attempt: AttemptRef, *, asked_before: float) -> None:
+        """Remove everything of an attempt of this name that was asked before that time (seconds since the epoch),
+        once nothing of it runs; one that was asked later, or never, is left alone."""
+        directory = self.directory(attempt)
+        request = directory / files.REQUEST
+        if not request.exists() or request.lstat().st_mtime >= asked_before:
+            return
+        if isinstance(self.poll(attempt), Running):
+            self.request_stop(attempt, "the database was restored to a time before this was asked")
+            self.wait(attempt)
+        files.remove_tree(directory)
+
     def leftovers(self, in_use: Iterable[str], *, older_than_seconds: float) -> set[str]:
         """Remove everything of attempts that ended so long ago, but for those in `in_use` and those that run after
         all; their keys."""
