@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,16 +107,21 @@ class Field:
                 member.start()
 
     def close(self) -> None:
-        for member in self.members:
-            member.go_on()
-            member.service.close()
-        if self._nursery:
-            self._nursery.close()
-        self.world.close()
+        """End everything, whatever becomes of the rest of it."""
+        with ExitStack() as last_to_first:
+            last_to_first.callback(self.disk.close)
+            last_to_first.callback(self._kill_leftovers)
+            last_to_first.callback(self.world.close)
+            if self._nursery:
+                last_to_first.callback(self._nursery.close)
+            for member in self.members:
+                last_to_first.callback(member.service.close)
+                last_to_first.callback(member.go_on)
+
+    def _kill_leftovers(self) -> None:
         for process in self.leftover_processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        self.disk.close()
 
     # -- looking ----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@
 of the command, where its output goes) with the pid, `poll` with the exit code or null. It ends with its input.
 """
 
-import contextlib
 import json
 import os
 import signal
@@ -47,8 +46,8 @@ class Nursery:
 
     def close(self) -> None:
         """Its children must have ended before."""
-        with contextlib.suppress(OSError):
-            self._process.communicate(timeout=10)
+        self._process.kill()
+        self._process.wait()
 
 
 class Fledgling(subprocess.Popen[bytes]):
