@@ -1,7 +1,8 @@
 """Warm starts: a process that has loaded the service's modules and forks it, so that a start costs a tenth.
 
 `python -m tests.chaos.nursery DIRECTORY` reads orders, one JSON object a line, and answers each with one: `spawn` (argv
-of the command, where its output goes) with the pid, `poll` with the exit code or null. It ends with its input.
+of the command, where its output goes) with the pid, `poll` with the exit code or null, `wait` with the exit code once
+there is one. It ends with its input.
 """
 
 import json
@@ -31,6 +32,8 @@ class Nursery:
             text=True,
             start_new_session=True,
         )
+        # Only once it has all its modules.
+        self.asks(do="get ready")
 
     @property
     def pid(self) -> int:
@@ -95,8 +98,19 @@ def main(directory: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in sys.stdin:
         order = json.loads(line)
-        answer = _spawn(order) if order["do"] == "spawn" else _exit_code(order)
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(_answer(order)), flush=True)
+
+
+def _answer(order: Json) -> int | None:
+    match order["do"]:
+        case "spawn":
+            return _spawn(order)
+        case "poll":
+            return _exit_code(order, os.WNOHANG)
+        case "wait":
+            return _exit_code(order, 0)
+        case _:
+            return None
 
 
 def _spawn(order: Json) -> int:
@@ -107,8 +121,8 @@ def _spawn(order: Json) -> int:
     return pid
 
 
-def _exit_code(order: Json) -> int | None:
-    pid, status = os.waitpid(order["pid"], 0 if order["do"] == "wait" else os.WNOHANG)
+def _exit_code(order: Json, options: int) -> int | None:
+    pid, status = os.waitpid(order["pid"], options)
     return os.waitstatus_to_exitcode(status) if pid else None
 
 
