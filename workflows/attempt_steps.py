@@ -69,15 +69,20 @@ class Handoff(Value):
 
 
 def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Workspace:
-    """A fresh worktree at the attempt's start, with what an earlier, refused attempt left to be mended."""
+    """A fresh worktree at the attempt's start, with what an earlier, refused attempt left to be mended. While GitHub is
+    away or the disk is full it is begun again."""
     repo = run.started.issue.repo
     kept = (recall(here, run, tried, ref) or _kept_before(run, ref)) if tried.started.mode == "work" else None
     start = tried.started.start_commit
-    workspace = patiently(lambda: here.workspaces.prepare(ref, repo, start=start, carry=kept))
-    if tried.started.mode == "work":
-        _write_spec(here, run, workspace)
-        _bring_back_artifacts(here, run, workspace)
-    return workspace
+
+    def prepared() -> Workspace:
+        workspace = here.workspaces.prepare(ref, repo, start=start, carry=kept)
+        if tried.started.mode == "work":
+            _write_spec(here, run, workspace)
+            _bring_back_artifacts(here, run, workspace)
+        return workspace
+
+    return patiently(prepared)
 
 
 def run_agent(

@@ -79,6 +79,7 @@ def _options() -> argparse.Namespace:
         choices=("all", "few", "none"),
         help=f"at which named points it dies first (default: all from {_MANY} kills on, else few)",
     )
+    add("--warm", action="store_true", help="starts are forks of a process that has its modules: more kills an hour")
     add("--seed", type=int, metavar="N", help="gives the same plan again; timing stays chance (default: a new one)")
     add("--specs", type=_positive, metavar="N", help="specs under way at once (default: 6, or 4 in the short form)")
     add("--minutes", type=float, default=60, metavar="N", help="no more trouble after that (default: %(default)s)")
@@ -98,6 +99,7 @@ def _orders(options: argparse.Namespace, seed: int) -> Orders:
         kills=options.kills,
         database=options.database,
         workers=options.workers,
+        warm=options.warm,
         points=points,
         kinds=KINDS if many or points == "all" else FEW_KINDS,
         specs=options.specs or (6 if many else 4),

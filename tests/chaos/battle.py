@@ -27,6 +27,7 @@ class Orders:
     kills: int
     database: str
     workers: int
+    warm: bool
     points: Choice
     kinds: tuple[Kind, ...]
     specs: int
@@ -89,7 +90,7 @@ class Battle:
 
     def _campaign(self, made: Fields, part: Part, fight: Callable[[Campaign, Part], None]) -> None:
         began = time.time()
-        field = made.new(self._directory / part.name, self._orders.workers)
+        field = made.new(self._directory / part.name, self._orders.workers, warm=self._orders.warm)
         self.diskless = field.disk.missing
         self.parts.append(part)
         try:

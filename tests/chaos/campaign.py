@@ -16,7 +16,7 @@ from tests.chaos.strikes import Strikes
 log = logging.getLogger("chaos")
 _TICK = 0.02
 _LAG = {"path_regex": "", "seconds": 2.0}
-_LAST_SECONDS = 240.0
+_LAST_SECONDS = 900.0
 """How long the last runs may take once nothing strikes any more."""
 _SECONDS_A_POINT = 12.0
 """How long a death at a named point may take, with the start after it, on a machine that is busy."""

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.chaos import project, team
 from tests.chaos.disk import Disk
+from tests.chaos.nursery import Nursery, WarmService
 from tests.stories.service import Service
 from tests.stories.world import World
 from tests.support.ports import free_port
@@ -71,7 +72,9 @@ class Member:
 class Field:
     """A world in `directory`, served by one process, or by a webhook and as many workers as there are."""
 
-    def __init__(self, directory: Path, server: PostgresServer | None, url: str | None, workers: int) -> None:
+    def __init__(
+        self, directory: Path, server: PostgresServer | None, url: str | None, workers: int, *, warm: bool = False
+    ) -> None:
         self.directory = directory
         self.server = server
         self.disk = Disk(directory / "data" / "worktrees")
@@ -82,7 +85,9 @@ class Field:
         except BaseException:
             self.disk.close()
             raise
-        self.members = list(_members(self.world, workers))
+        self._nursery = Nursery(directory) if warm else None
+        self.members = list(self._members(workers))
+        self.world.service = self.members[0].service
 
     def start(self) -> None:
         """Start everything, and wait until it answers."""
@@ -102,14 +107,21 @@ class Field:
                 member.start()
 
     def close(self) -> None:
-        for member in self.members:
-            member.go_on()
-            member.service.close()
-        self.world.close()
+        """End everything, whatever becomes of the rest of it."""
+        with ExitStack() as last_to_first:
+            last_to_first.callback(self.disk.close)
+            last_to_first.callback(self._kill_leftovers)
+            last_to_first.callback(self.world.close)
+            if self._nursery:
+                last_to_first.callback(self._nursery.close)
+            for member in self.members:
+                last_to_first.callback(member.service.close)
+                last_to_first.callback(member.go_on)
+
+    def _kill_leftovers(self) -> None:
         for process in self.leftover_processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        self.disk.close()
 
     # -- looking ----------------------------------------------------------------------------------------------
 
@@ -154,9 +166,25 @@ class Field:
         """Processes that belong to this world but are none of its members."""
         known = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
         known |= {member.service.process.pid for member in self.members if member.service.process}
+        if self._nursery is not None:
+            known.add(self._nursery.pid)
         if self.world.hub.process is not None:
             known.add(self.world.hub.process.pid)
         return [p for p in psutil.process_iter() if p.pid not in known and self._is_ours(p)]
+
+    def _members(self, workers: int) -> Iterator[Member]:
+        port = self.world.service.port
+        if workers == 1:
+            yield Member("serve", self._part("serve", port))
+            return
+        yield Member("webhook", self._part("webhook", port), works=False)
+        for number in range(1, workers + 1):
+            yield Member(f"worker {number}", self._part("worker", free_port()))
+
+    def _part(self, command: str, port: int) -> Service:
+        if self._nursery is not None:
+            return WarmService(self._nursery, self.directory, port, command)
+        return Service(self.directory, port, command)
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
@@ -164,16 +192,6 @@ class Field:
         except psutil.Error:
             return False
         return any(str(self.directory) in word for word in words)
-
-
-def _members(world: World, workers: int) -> Iterator[Member]:
-    if workers == 1:
-        yield Member("serve", world.service)
-        return
-    world.service = Service(world.directory, world.service.port, "webhook")
-    yield Member("webhook", world.service, works=False)
-    for number in range(1, workers + 1):
-        yield Member(f"worker {number}", Service(world.directory, free_port(), "worker"))
 
 
 @contextmanager
@@ -201,9 +219,9 @@ class Fields:
         self._server = server
         self._made: list[Field] = []
 
-    def new(self, directory: Path, workers: int) -> Field:
+    def new(self, directory: Path, workers: int, *, warm: bool = False) -> Field:
         url = self._server.create_database() if self._server else None
-        field = Field(directory, self._server, url, workers)
+        field = Field(directory, self._server, url, workers, warm=warm)
         self._made.append(field)
         return field
 

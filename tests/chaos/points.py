@@ -5,6 +5,7 @@ from typing import Literal
 
 from tests.chaos.specs import FEW_KINDS, KINDS, Kind
 from tests.stories.points import POINTS, REPRESENTATIVE
+from tests.stories.service import FAILPOINTS
 
 Choice = Literal["all", "few", "none"]
 
@@ -20,7 +21,7 @@ class Points:
 
     def arm(self, directory: Path) -> None:
         """From now on the first one to pass each of them dies, in the service of that directory."""
-        self._folder = directory / "failpoints"
+        self._folder = directory / FAILPOINTS
         for name in self.names:
             self._file(name).write_text("0")
 

@@ -95,9 +95,12 @@ def test_a_disk_is_full_until_it_is_freed(tmp_path: Path) -> None:
     assert (place / "file").read_text() == "fits"
 
 
-def test_a_battle_that_is_interrupted_says_so_and_leaves_nothing_running(tmp_path: Path) -> None:
+@pytest.mark.parametrize("starts", [(), ("--warm",)], ids=["cold", "warm"])
+def test_a_battle_that_is_interrupted_says_so_and_leaves_nothing_running(
+    tmp_path: Path, starts: tuple[str, ...]
+) -> None:
     directory = tmp_path / "battle"
-    argv = [sys.executable, "-m", "tests.chaos", "--kills", "1", "--points", "none", "--dir", str(directory)]
+    argv = [sys.executable, "-m", "tests.chaos", *starts, "--kills", "1", "--points", "none", "--dir", str(directory)]
     process = subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     while not (directory / "undisturbed" / "service.pid").exists():
         assert process.poll() is None

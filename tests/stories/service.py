@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
+FAILPOINTS = "failpoints"
+"""Where failpoints are armed, below the service's directory."""
 
 
 class Service:
@@ -25,7 +27,7 @@ class Service:
         self.environment: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.deaths: list[str] = []
-        self._failpoints = directory / "failpoints"
+        self._failpoints = directory / FAILPOINTS
         self._failpoints.mkdir(exist_ok=True)
         self._armed: dict[str, Path] = {}
         (self._failpoints / "trace").touch()
@@ -34,25 +36,22 @@ class Service:
     def log(self) -> Path:
         return self.directory / "logs" / "service.log"
 
+    @property
+    def arguments(self) -> list[str]:
+        """What it is started with."""
+        return [self._command, "--dir", str(self.directory)]
+
     def spawn(self) -> None:
         """Start it, without waiting for it."""
         assert self.process is None or self.process.poll() is not None, "the service is running"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    *self.within,
-                    sys.executable,
-                    "-m",
-                    "bot.entrypoints.cli",
-                    self._command,
-                    "--dir",
-                    str(self.directory),
-                ],
+                [*self.within, sys.executable, "-m", "bot.entrypoints.cli", *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.code,
-                env={**os.environ, "ISSUEWRIGHT_FAILPOINTS": str(self._failpoints), **self.environment},
+                env={**failpoints(self.directory), **self.environment},
                 start_new_session=True,
             )
 
@@ -113,3 +112,8 @@ class Service:
     def points_reached(self) -> list[str]:
         """Every failpoint that was reached, in order."""
         return (self._failpoints / "trace").read_text().splitlines()
+
+
+def failpoints(directory: Path) -> dict[str, str]:
+    """Our environment, in which the service of a directory minds its failpoints."""
+    return {**os.environ, "ISSUEWRIGHT_FAILPOINTS": str(directory / FAILPOINTS)}
