@@ -47,6 +47,9 @@ def reconcile(here: Services) -> int:
             converge.tried_again(here)
         except ForgeError as trouble:
             log.warning("%s: could not be read, trying again later: %s", repo, trouble)
+        except Exception:
+            # What is wrong with one repository must not keep the others from being read.
+            log.exception("%s: the pass over it failed, trying again later", repo)
     return new
 
 

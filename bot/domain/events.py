@@ -6,7 +6,7 @@ from typing import Literal
 from bot.domain.entries import Recorded
 from bot.domain.forge import Actor, Review
 from bot.domain.refs import IssueRef
-from bot.domain.values import Value
+from bot.domain.values import Text, Value
 
 
 class IssueLabelled(Value):
@@ -14,7 +14,7 @@ class IssueLabelled(Value):
     `default_branch` is the repository's, if the delivery said so."""
 
     issue: IssueRef
-    label: str
+    label: Text
     default_branch: str | None = None
 
 
