@@ -11,7 +11,7 @@ from urllib3.exceptions import MaxRetryError, SSLError
 
 from bot.adapters.github import GitHub, IssueTarget, Repository
 from bot.adapters.github_connection import retry_reads
-from bot.domain.errors import ForgeError, NotFound, Rejected, Transient
+from bot.domain.errors import ForgeError, NotFound, Rejected, Transient, UserError
 from bot.domain.forge import Actor, CheckRunReport, PullRequest
 from tests.adapters.github import payloads
 from tests.adapters.github.conftest import TALLY
@@ -170,6 +170,13 @@ def test_a_limit_of_graphql_comes_with_200(hub: Unruly, repository: Repository) 
     assert error.retry_after == 60
 
 
+def test_what_went_wrong_inside_graphql_is_tried_again(hub: Unruly, repository: Repository) -> None:
+    """GitHub answers so, with 200, where REST would say 500 or 502."""
+    said = "Something went wrong while executing your query. This may be the result of a timeout, or a GitHub bug."
+    hub.answers = [Answer(200, {"data": None, "errors": [{"message": said}]})]
+    assert isinstance(failure_of(WRITES["POST graphql"], repository), Transient)
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(400, Rejected), (403, Rejected), (404, NotFound), (410, NotFound), (422, Rejected), (451, Rejected)],
@@ -258,7 +265,8 @@ def test_the_longest_comment_is_sent(hub: Unruly, repository: Repository) -> Non
 )
 def test_what_is_no_text_file(found: object, hub: Unruly, repository: Repository) -> None:
     hub.answers = [Answer(200, found)]
-    assert isinstance(failure_of(lambda r: r.file_at("docs", "main"), repository), Rejected)
+    with pytest.raises(UserError, match="docs, line 1: is n"):
+        repository.file_at("docs", "main")
     assert len(hub.asked) == 1
 
 
