@@ -15,6 +15,7 @@ import uvicorn
 
 from bot.domain.errors import UserError
 from bot.entrypoints.settings import Settings
+from bot.entrypoints.wire import http_config
 from bot.entrypoints.wiring import build_app, build_services, open_database
 from workflows.database import Database
 from workflows.leases import Lease
@@ -60,7 +61,7 @@ def _start_worker(settings: Settings, database: Database) -> Lease:
 
 def _answer(settings: Settings, listener: socket.socket) -> None:
     log.info("listening on http://%s for %s", settings.listen, ", ".join(settings.repositories))
-    _Server(uvicorn.Config(build_app(settings), log_config=None, access_log=False, lifespan="off")).run([listener])
+    _Server(http_config(build_app(settings))).run([listener])
 
 
 def _end(settings: Settings, lease: Lease | None) -> NoReturn:

@@ -14,6 +14,7 @@ import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from bot.domain.payloads import thread_of
 
@@ -31,14 +32,17 @@ Ready = Callable[[], str | None]
 
 def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int) -> FastAPI:
     """The webhook service. `ready` may block: it runs in a thread."""
-    app = FastAPI(title="Issuewright", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Issuewright", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     key = secret.encode()
 
     @app.post("/webhook")
     async def webhook(request: Request) -> Response:
-        if not request.headers.get("content-type", "").startswith("application/json"):
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return _no(415, "send application/json: set the webhook's content type to that")
-        body = await _read(request, max_bytes)
+        try:
+            body = await _read(request, max_bytes)
+        except ClientDisconnect:
+            return _no(400, "the request broke off")
         if body is None:
             # The rest of the body is still on its way: nobody is going to read it.
             return _no(413, f"the delivery is larger than {max_bytes} bytes", {"connection": "close"})
