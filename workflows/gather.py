@@ -50,7 +50,7 @@ def gather(services: Services, event: Event, run: Run | None) -> Facts:
                 lapsed=lapsed,
                 withdrawn=run is not None and _is_withdrawn(services, event),
             )
-        case PullRequestChanged() if run is not None:
+        case PullRequestChanged() if run is not None and (run.blocked or not event.only_a_check):
             pull = _pull(services, run)
             ours = pull is not None and _is_being_pushed(services, run, pull.head_sha)
             return Facts(now=now(), bot=bot, pull=pull, head_is_ours=ours)

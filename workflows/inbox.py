@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from dbos import DBOS
 from pydantic import TypeAdapter
@@ -153,7 +154,7 @@ def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
         row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one()
     bot = patiently(here.github.bot)
     try:
-        found = read_delivery(row.event, json.loads(row.payload), bot.id)
+        found = read_delivery(row.event, _as_we_call_it(here, json.loads(row.payload)), bot.id)
     except UserError as error:
         DBOS.logger.warning(f"delivery {delivery_id}: {error}")
         return ()
@@ -161,6 +162,14 @@ def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
         return ()
     # An App may be installed on more than this service was told to serve.
     return tuple(event for event in found if issue_of(event).repo in here.repositories)
+
+
+def _as_we_call_it(here: Services, payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload with the repository's name in the case of the settings: GitHub has its own, and means the same."""
+    repository = payload.get("repository")
+    name = repository.get("full_name") if isinstance(repository, dict) else None
+    ours = next((str(repo) for repo in here.repositories if str(repo).casefold() == str(name).casefold()), None)
+    return payload if ours is None else {**payload, "repository": {**payload["repository"], "full_name": ours}}
 
 
 def _settle(database: Database, delivery_id: str, status: str, detail: str) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from bot.domain.errors import ForgeError
+from bot.domain.errors import ForgeError, NotFound
 from bot.domain.events import (
     CommandGiven,
     Event,
@@ -72,7 +72,10 @@ def _labels(here: Services, repo: RepoRef, since: datetime | None) -> Iterator[E
             ref = IssueRef(repo=repo, number=issue.number)
             if issue.is_pull_request or here.journal.open_run_of(ref) is not None:
                 continue
-            put = repository.latest_label(issue.number, label)
+            try:
+                put = repository.latest_label(issue.number, label)
+            except NotFound:
+                continue  # deleted or transferred, and still in the list
             if put is not None and here.journal.decided(f"label:{put.event_id}") is None:
                 yield IssueLabelled(issue=ref, label=label)
 

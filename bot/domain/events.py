@@ -58,10 +58,11 @@ class ReviewWasDismissed(Value):
 
 class PullRequestChanged(Value):
     """The pull request's head or state may have changed, or whether it may be merged: the facts say how it stands
-    now."""
+    now. When only a check has ended, that matters to nobody but a run whose merge waits for one."""
 
     pull: IssueRef
     by: Actor | None = None
+    only_a_check: bool = False
 
 
 class TimerDue(Value):

@@ -256,7 +256,9 @@ def _check_run(payload: dict[str, Any]) -> Parsed:
     if delivery.action != "completed":
         return Ignored(why=f"`check_run.{delivery.action}` lets nothing be merged")
     pulls = [IssueRef(repo=delivery.repo, number=pull.number) for pull in delivery.check_run.pull_requests]
-    return tuple(PullRequestChanged(pull=pull) for pull in pulls) or Ignored(why="it belongs to no pull request")
+    return tuple(PullRequestChanged(pull=pull, only_a_check=True) for pull in pulls) or Ignored(
+        why="it belongs to no pull request"
+    )
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], Parsed]] = {

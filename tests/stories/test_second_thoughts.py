@@ -115,3 +115,27 @@ def test_an_issue_that_is_gone_holds_nothing_up(new_world: NewWorld, status: int
     world.comments(number, "/approve", by=MAINTAINER)
     world.waits("the merge", lambda: world.pull_request(issue)["merged"])
     world.waits("the run to end", lambda: "run_finished" in world.kinds(issue))
+
+
+def test_a_pull_request_that_is_ready_already_is_no_trouble(new_world: NewWorld) -> None:
+    world = new_world("sqlite")
+    fault = {"method": "POST", "path_regex": "/graphql$", "caller": "installation", "when": "after", "times": 1}
+    world.hub.control("POST", "/faults", {**fault, "status": 422, "message": "The pull request is no draft"})
+    world.builder.writes(GOOD)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    assert not world.pull_request(issue)["draft"]
+
+
+def test_a_repositorys_name_may_be_written_in_another_case(new_world: NewWorld) -> None:
+    world = new_world("sqlite", settings=SELDOM)
+    settings = world.directory / "service.toml"
+    settings.write_text(settings.read_text().replace('"acme/tally"', '"Acme/Tally"'))
+    world.start_service()
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits("a gate", lambda: world.find_pull_request(issue))["number"]
+    world.waits("its comment", lambda: world.bot_comments(number, ":gate:merge:1 -->"))
+    world.approves(issue)
+    world.waits("the merge", lambda: world.pull_request(issue)["merged"])

@@ -189,6 +189,20 @@ def test_a_no_is_final(status: int, kind: type[ForgeError], hub: Unruly, reposit
     assert len(hub.asked) == 1
 
 
+def test_where_there_are_no_drafts_a_pull_request_is_opened_as_ready(hub: Unruly, repository: Repository) -> None:
+    """As in private repositories of GitHub's free plan."""
+    said = "Draft pull requests are not supported in this repository."
+    hub.answers = [Answer(422, {"message": said}), Answer(201, {**payloads.pull(), "draft": False})]
+    assert not repository.open_pull_request("t", "b", "x", "main").draft
+    assert len(hub.asked) == 2
+
+
+def test_another_no_to_a_pull_request_stays_one(hub: Unruly, repository: Repository) -> None:
+    hub.answers = [Answer(422, {"message": "No commits between main and x"})]
+    assert isinstance(failure_of(WRITES["POST pulls"], repository), Rejected)
+    assert len(hub.asked) == 1
+
+
 def test_a_comment_that_somebody_deleted_cannot_be_edited(hub: Unruly, repository: Repository) -> None:
     hub.answers = [Answer(404, {"message": "Not Found"})]
     assert isinstance(failure_of(WRITES["PATCH"], repository), NotFound)
