@@ -5,10 +5,12 @@ from dbos import DBOS
 from bot.domain.agents import AgentResult, AgentStatus
 from bot.domain.decisions import Decision
 from bot.domain.entries import AttemptFinished, HeadMoved
+from bot.domain.errors import UserError
 from bot.domain.events import MoveMade
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Attempt, Run
 from bot.domain.trees import Snapshot, Workspace
+from bot.domain.verdicts import Verdict
 from workflows import attempt_steps as steps
 from workflows.attempt_steps import Handoff, JudgedWork, Judgement
 from workflows.drive import record
@@ -54,7 +56,10 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
     result = local.step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
     if result.status not in (AgentStatus.OK, AgentStatus.BAD_OUTPUT):
         return _ended(ref, result)
-    written = snapshot = local.step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
+    left = local.step("snapshot", Snapshot | Judgement, _left_behind, here, workspace)
+    if isinstance(left, Judgement):
+        return _ended(ref, result, judgement=left)
+    written = snapshot = left
     if result.status is AgentStatus.BAD_OUTPUT:
         # Only the answer has to be mended: the files are there for the attempt that gives a better one.
         kept = local.step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
@@ -82,6 +87,14 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
         snapshot, parent = replayed, handoff.moved_to
     _learn(here, ref, parent)
     return _ended(ref, result, judgement=steps.never_still(_REPLAYS))
+
+
+def _left_behind(here: Services, workspace: Workspace) -> Snapshot | Judgement:
+    """What the agent left; where that is nothing that may be committed, the verdict on it, for the agent to mend."""
+    try:
+        return here.workspaces.snapshot(workspace)
+    except UserError as problem:
+        return Judgement(verdicts=(Verdict.fail("handoff", str(problem)),))
 
 
 def _learn(here: Services, ref: AttemptRef, head: str | None) -> None:

@@ -16,7 +16,7 @@ def open_gate(making: Making, move: OpenGate) -> MoveMade:
     prefix = f"gate:{move.gate}:{move.round}"
     publisher.publish_work(making.here, run, making.claim)
     if move.gate == run.plan.merge_gate.name:
-        making.repeatable("ready", "ready", lambda: making.repository.mark_ready(run.pull_node_id or ""))
+        making.repeatable("ready", "ready", lambda: _mark_ready(making, number))
     asked = [run.started.started_by.login]
     making.repeatable(f"{prefix}:request", "review-request", lambda: _request_review(making, number, asked))
     shown = making.comment(prefix, "gate-comment", "comments/gate.md.j2", view=making.gate_view(move.subject))
@@ -50,6 +50,15 @@ def dismiss_review(making: Making, move: DismissReview) -> MoveMade:
 
     making.repeatable(f"dismissed:{move.review_id}", "dismissal", dismiss)
     return MoveMade(entry=ReviewDismissed(review_id=move.review_id), cause=f"we-dismissed:{move.review_id}")
+
+
+def _mark_ready(making: Making, number: int) -> None:
+    """Somebody may have said so before us, and where GitHub has no drafts it never was one."""
+    try:
+        making.repository.mark_ready(making.run.pull_node_id or "")
+    except Rejected:
+        if making.repository.pull_request(number).draft:
+            raise
 
 
 def _request_review(making: Making, number: int, logins: list[str]) -> None:

@@ -5,7 +5,7 @@ from bot.domain.config import CONFIG_PATH, RepoConfig
 from bot.domain.errors import UserError
 from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
 from bot.domain.facts import Facts, StartFacts
-from bot.domain.forge import PullRequest
+from bot.domain.forge import PullRequest, is_same_label
 from bot.domain.permissions import Permission
 from bot.domain.refs import IssueRef
 from bot.domain.run import Run
@@ -24,7 +24,7 @@ def gather(services: Services, event: Event, run: Run | None) -> Facts:
         case IssueLabelled():
             start = patiently(lambda: _start_facts(services, event.issue, event.label, event.default_branch))
             permission = Permission.NONE
-            if run is None and start.label is not None and event.label == start.config.trigger.label:
+            if run is None and start.label is not None and is_same_label(event.label, start.config.trigger.label):
                 permission = _permission(services, event.issue, start.label.actor.login)
             return Facts(now=now(), bot=bot, permission=permission, start=start)
         case CommandGiven():
@@ -41,8 +41,16 @@ def gather(services: Services, event: Event, run: Run | None) -> Facts:
             pull = _pull(services, run) if run is not None and run.blocked else None
             said = _line_comments(services, event) if event.review.state == "CHANGES_REQUESTED" and run else ()
             lapsed = _lapsed(services, run) if event.review.state == "APPROVED" and run else ()
-            return Facts(now=now(), bot=bot, permission=permission, pull=pull, line_comments=said, lapsed=lapsed)
-        case PullRequestChanged() if run is not None:
+            return Facts(
+                now=now(),
+                bot=bot,
+                permission=permission,
+                pull=pull,
+                line_comments=said,
+                lapsed=lapsed,
+                withdrawn=run is not None and _is_withdrawn(services, event),
+            )
+        case PullRequestChanged() if run is not None and (run.blocked or not event.only_a_check):
             pull = _pull(services, run)
             ours = pull is not None and _is_being_pushed(services, run, pull.head_sha)
             return Facts(now=now(), bot=bot, pull=pull, head_is_ours=ours)
@@ -54,6 +62,15 @@ def _line_comments(services: Services, event: ReviewSubmitted) -> tuple[Finding,
     """What a review says of single lines."""
     repository = services.github.repository(event.pull.repo)
     return tuple(patiently(lambda: repository.review_comments(event.pull.number, event.review.id)))
+
+
+def _is_withdrawn(services: Services, event: ReviewSubmitted) -> bool:
+    """Whether the review was dismissed meanwhile, or its author asked for changes after it."""
+    review, repository = event.review, services.github.repository(event.pull.repo)
+    all_of_them = patiently(lambda: repository.reviews(event.pull.number))
+    later = {each.state for each in all_of_them if each.author.id == review.author.id and each.id > review.id}
+    dismissed = any(each.id == review.id and each.state == "DISMISSED" for each in all_of_them)
+    return dismissed or (review.state == "APPROVED" and "CHANGES_REQUESTED" in later)
 
 
 def _permission(services: Services, issue: IssueRef, login: str) -> Permission:
@@ -74,16 +91,16 @@ def _start_facts(services: Services, issue: IssueRef, label: str | None, branch:
     branch = branch or repository.default_branch()
     base = repository.branch_head(branch) or ""
     config, problem = RepoConfig(), None
-    text = repository.file_at(CONFIG_PATH, base)
-    if text is not None:
-        try:
+    try:
+        text = repository.file_at(CONFIG_PATH, base) if base else None
+        if text is not None:
             config = load_model(RepoConfig, text, CONFIG_PATH)
-        except UserError as error:
-            problem = str(error)
-    wanted = label is None or label == config.trigger.label
+    except UserError as error:
+        problem = str(error)
+    wanted = label is not None and is_same_label(label, config.trigger.label)
     return StartFacts(
         issue=repository.issue(issue.number),
-        label=repository.latest_label(issue.number, label) if label and wanted else None,
+        label=repository.latest_label(issue.number, label) if label is not None and wanted else None,
         base_branch=branch,
         base_sha=base,
         config=config,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 from dbos import DBOS
 from pydantic import TypeAdapter
@@ -163,7 +164,7 @@ def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
         with _one_large_by_one if row.size > _LARGE else nullcontext():
             with here.database.read() as connection:
                 payload = connection.execute(select(deliveries.c.payload).where(mine)).scalar_one()
-            found = read_delivery(row.event, json.loads(payload), bot.id)
+            found = read_delivery(row.event, _as_we_call_it(here, json.loads(payload)), bot.id)
     except UserError as error:
         DBOS.logger.warning(f"delivery {delivery_id}: {error}")
         return ()
@@ -171,6 +172,14 @@ def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
         return ()
     # An App may be installed on more than this service was told to serve.
     return tuple(event for event in found if issue_of(event).repo in here.repositories)
+
+
+def _as_we_call_it(here: Services, payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload with the repository's name in the case of the settings: GitHub has its own, and means the same."""
+    repository = payload.get("repository")
+    name = repository.get("full_name") if isinstance(repository, dict) else None
+    ours = next((str(repo) for repo in here.repositories if str(repo).casefold() == str(name).casefold()), None)
+    return payload if ours is None else {**payload, "repository": {**payload["repository"], "full_name": ours}}
 
 
 def _settle(database: Database, delivery_id: str, status: str, detail: str) -> None:

@@ -38,10 +38,13 @@ def publish(run_id: str, workflow_id: str) -> None:
 def publish_surfaces(here: Services, run: Run, claim: Claim) -> None:
     """Bring every surface of the run up to date: one request for each that differs from what it showed last."""
     shown = _Surfaces(here, run, claim)
-    shown.label()
-    shown.status()
-    shown.stages()
-    shown.check_run()
+    for surface in (shown.label, shown.status, shown.stages, shown.check_run):
+        try:
+            surface()
+        except (NotFound, Rejected) as problem:
+            # The others are shown all the same: an issue may be gone whose pull request is not. The run goes on
+            # without being shown; the next entry tries again.
+            DBOS.logger.warning(f"{run.id}: not shown: {problem}")
 
 
 def publish_work(here: Services, run: Run, claim: Claim) -> None:
@@ -63,13 +66,8 @@ def links(here: Services, run: Run) -> Links:
 
 def _show(here: Services, run_id: str, claim: Claim) -> None:
     run = here.journal.run(run_id)
-    if run is None:
-        return
-    try:
+    if run is not None:
         publish_surfaces(here, run, claim)
-    except (NotFound, Rejected) as problem:
-        # The run goes on without being shown; the next entry tries again.
-        DBOS.logger.warning(f"{run_id}: not shown: {problem}")
 
 
 class _Surfaces:

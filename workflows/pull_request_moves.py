@@ -1,5 +1,6 @@
 """The moves of the pull request: it is opened, tidied, merged, and with it the run ends."""
 
+from bot.domain.accept import MAY_BE_MERGED
 from bot.domain.entries import (
     ArtifactsTidied,
     HeadMoved,
@@ -8,7 +9,7 @@ from bot.domain.entries import (
     PullRequestOpened,
     RunFinished,
 )
-from bot.domain.errors import Rejected
+from bot.domain.errors import Rejected, UserError
 from bot.domain.events import MoveMade
 from bot.domain.forge import Merged, MergeRefused, PullRequest
 from bot.domain.moves import Finish, Merge, TidyArtifacts
@@ -19,6 +20,9 @@ from workflows import attempt_steps, publisher
 from workflows.attempt_keys import tidying_key
 from workflows.making import Making
 from workflows.patience import patiently
+
+_TRY_AGAIN = ("try the merge again", "is not mergeable")
+"""What GitHub says when another merge into the base, or its own look at this one, came in between."""
 
 
 def open_pull_request(making: Making) -> MoveMade:
@@ -79,6 +83,7 @@ def tidy(making: Making, move: TidyArtifacts) -> MoveMade:
 def merge(making: Making, move: Merge) -> MoveMade:
     """Only the approved head is merged: GitHub compares it with the branch's in the very act."""
     run, number, head = making.run, making.pull_number, move.subject.head
+    _has_its_base(making, number)
     publisher.publish_check_run(making.here, run, making.claim)
     title, message = commit_texts(run)
     refusal: list[MergeRefused] = []
@@ -123,16 +128,28 @@ def finish(making: Making, move: Finish) -> MoveMade:
     return MoveMade(entry=RunFinished(outcome=move.outcome), cause="finished")
 
 
+def _has_its_base(making: Making, number: int) -> None:
+    """GitHub compares the head in the act of merging, but merges into whatever base the pull request has by then: a
+    change of another branch is not what was approved. Raises UserError."""
+    base = making.run.started.base_branch
+    pull = patiently(lambda: making.repository.pull_request(number))
+    if pull.state == "open" and pull.base_ref != base:
+        now = f"the pull request goes to the branch {pull.base_ref} now, and what was approved is a change of {base}"
+        raise UserError(f"{now}: change its base back to {base}, then `/retry`")
+
+
 def _merge_refused(making: Making, refusal: MergeRefused, number: int, head: str) -> MoveMade:
     pull = patiently(lambda: making.repository.pull_request(number))
     if refusal.head_moved and pull.head_sha != head:
         return _head_moved(making.run, pull.head_sha)
-    may_pass = pull.mergeable_state in ("blocked", "behind", "unknown") and not pull.draft
-    if may_pass:
+    held_up = pull.mergeable_state in ("blocked", "behind", "unknown") and not pull.draft
+    # Somebody else's merge was a moment earlier, or GitHub had not found out yet: its rules have nothing against it.
+    overtaken = pull.mergeable_state in MAY_BE_MERGED and any(w in refusal.reason.lower() for w in _TRY_AGAIN)
+    if held_up:
         by_command = _by_command(making.run) if "review" in refusal.reason.lower() else []
         told = {"reason": refusal.reason, "by_command": by_command, "commit": making.links.commit(head)}
         making.comment(f"held-up:{head}", "held-up", "comments/held_up.md.j2", **told)
-    entry = MergeWasRefused(reason=refusal.reason, may_pass=may_pass)
+    entry = MergeWasRefused(reason=refusal.reason, may_pass=held_up or overtaken)
     return MoveMade(entry=entry, cause=f"merge-refused:{making.token}")
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from bot.domain.errors import ForgeError
+from bot.domain.errors import ForgeError, NotFound
 from bot.domain.events import (
     CommandGiven,
     Event,
@@ -48,6 +48,9 @@ def reconcile(here: Services) -> int:
             converge.tried_again(here)
         except ForgeError as trouble:
             log.warning("%s: could not be read, trying again later: %s", repo, trouble)
+        except Exception:
+            # What is wrong with one repository must not keep the others from being read.
+            log.exception("%s: the pass over it failed, trying again later", repo)
     return new
 
 
@@ -70,7 +73,10 @@ def _labels(here: Services, repo: RepoRef, since: datetime | None) -> Iterator[E
             ref = IssueRef(repo=repo, number=issue.number)
             if issue.is_pull_request or here.journal.open_run_of(ref) is not None:
                 continue
-            put = repository.latest_label(issue.number, label)
+            try:
+                put = repository.latest_label(issue.number, label)
+            except NotFound:
+                continue  # deleted or transferred, and still in the list
             if put is not None and here.journal.decided(f"label:{put.event_id}") is None:
                 yield IssueLabelled(issue=ref, label=label)
 

@@ -7,6 +7,7 @@ Every method raises bot.domain.errors only: Transient (a write may have taken ef
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from github import GithubException
 
 from bot.adapters import github_snapshots as snapshots
 from bot.adapters.github_auth import AppCredentials, Clients
+from bot.adapters.github_connection import Moved
 from bot.adapters.github_deployments import DeploymentActs
 from bot.adapters.github_errors import MissingIsFine, answer_text, forge_errors
 from bot.adapters.github_pull_requests import PullRequestActs
@@ -27,7 +29,7 @@ from bot.adapters.github_requests import (
     newest_events,
     text_of,
 )
-from bot.domain.forge import Actor, Comment, Issue, Label
+from bot.domain.forge import Actor, Comment, Issue, Label, is_same_label
 from bot.domain.permissions import Permission
 from bot.domain.refs import RepoRef
 from bot.domain.values import Value
@@ -110,7 +112,10 @@ class Repository(PullRequestActs, DeploymentActs):
     def permission(self, login: str) -> Permission:
         """What `login` may do here; NONE for strangers and unknown accounts. 1 request."""
         with MissingIsFine():
-            return Permission.of_role(self._api.get_collaborator_role_name(login))
+            api = self._api  # PyGithub tells of the role or of the permission, with a request for each
+            url = f"{api.url}/collaborators/{quote(login, safe='')}/permission"
+            _, found = api.requester.requestJsonAndCheck("GET", url)
+            return Permission.of_role(found["role_name"], found["permission"])
         return Permission.NONE
 
     @forge_errors
@@ -121,7 +126,7 @@ class Repository(PullRequestActs, DeploymentActs):
     @forge_errors
     def branch_head(self, branch: str) -> str | None:
         """The SHA at the tip of a branch; None when there is no such branch. 1 request."""
-        with MissingIsFine():
+        with MissingIsFine(409):  # the repository is empty
             return self._api.get_git_ref(f"heads/{branch}").object.sha
         return None
 
@@ -138,7 +143,8 @@ class Repository(PullRequestActs, DeploymentActs):
 
     @forge_errors
     def file_at(self, path: str, ref: str) -> str | None:
-        """A text file (UTF-8, up to 1 MB) at a branch, tag or SHA; None when it is missing. 1 request."""
+        """A text file at a branch, tag or SHA; None when it is missing, UserError for what is no UTF-8 text of at most
+        1 MB. 1 request."""
         with MissingIsFine():
             found = self._api.get_contents(path, ref)
             return text_of(path, found)
@@ -162,14 +168,15 @@ class Repository(PullRequestActs, DeploymentActs):
         """Who last put `label` on the issue, if anybody did. 1 request for the first 100 events of the issue,
         beyond them 1 more as a rule."""
         for event in newest_events(self._api, number):
-            if event.event == "labeled" and event.label.name.casefold() == label.casefold():
+            if event.event == "labeled" and is_same_label(event.label.name, label):
                 return snapshots.label(event)
         return None
 
     @forge_errors
     def close_issue(self, number: int) -> None:
-        """Close an issue as completed. 1 request."""
-        self._api.get_issue(number).edit(state="closed", state_reason="completed")
+        """Close an issue as completed; one that was deleted, or moved to another repository, is fine. 1 request."""
+        with MissingIsFine(), suppress(Moved):
+            self._api.get_issue(number).edit(state="closed", state_reason="completed")
 
     @forge_errors
     def add_labels(self, number: int, names: Sequence[str]) -> None:

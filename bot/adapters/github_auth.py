@@ -32,6 +32,8 @@ REFRESH_BEFORE_EXPIRY = timedelta(minutes=5)
 _ALGORITHM = "RS256"
 # A token refused when younger than this was not refused for its age.
 _YOUNG = timedelta(minutes=1)
+# A token that was minted just now may not be known to all of GitHub yet.
+_SPREADS_WITHIN = timedelta(seconds=10)
 
 _Answer = TypeVar("_Answer")
 
@@ -138,13 +140,17 @@ class AppCredentials:
         return {**claims, "iat": claims["iat"] + off, "exp": claims["exp"] + off}
 
     def forget_token(self, installation_id: int, token: str) -> bool:
-        """Drop `token` after GitHub refused it; True when it was old enough for a new one to do better."""
+        """Drop `token` after GitHub refused it; True when it was old enough for a new one to do better. One that is
+        brand new is kept: asking again with it may help."""
         with self._lock:
             kept = self._tokens.get(installation_id)
             if kept is None or kept[0].token != token:
                 return True  # another thread has replaced it meanwhile
+            age = self._now() - kept[1]
+            if age < _SPREADS_WITHIN:
+                return True
             del self._tokens[installation_id]
-            return self._now() - kept[1] >= _YOUNG
+            return age >= _YOUNG
 
 
 class InstallationAuth(Auth):

@@ -75,7 +75,10 @@ def answer_text(error: GithubException) -> str:
 
 
 class MissingIsFine:
-    """`with MissingIsFine():` passes over GitHub's 404 and 410."""
+    """`with MissingIsFine():` passes over GitHub's 404 and 410, and over what else means there is nothing."""
+
+    def __init__(self, *also: int) -> None:
+        self._statuses = (404, 410, *also)
 
     def __enter__(self) -> None:
         pass
@@ -83,7 +86,7 @@ class MissingIsFine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        return isinstance(error, GithubException) and error.status in (404, 410)
+        return isinstance(error, GithubException) and error.status in self._statuses
 
 
 def _from_answer(error: GithubException, doing: str) -> ForgeError:
@@ -91,7 +94,7 @@ def _from_answer(error: GithubException, doing: str) -> ForgeError:
     message = f"{doing}: GitHub answered {status}: {answer_text(error)}"
     if status == 429 or (status == 403 and _is_limit(error, headers)) or _is_graphql_limit(error):
         return Transient(message, status, _retry_after(headers) or SECONDARY_LIMIT_SECONDS)
-    if status >= 500 or status == 408:
+    if status >= 500 or status == 408 or _is_graphql_trouble(error):
         return Transient(message, status, _retry_after(headers))
     if status in (404, 410):
         return NotFound(message, status)
@@ -107,6 +110,11 @@ def _is_limit(error: GithubException, headers: Mapping[str, str]) -> bool:
 def _is_graphql_limit(error: GithubException) -> bool:
     data = error.data if isinstance(error.data, dict) else {}
     return any(isinstance(each, dict) and each.get("type") == "RATE_LIMITED" for each in _errors(data))
+
+
+def _is_graphql_trouble(error: GithubException) -> bool:
+    """GraphQL answers 200 to what would be a 5xx elsewhere, in these words."""
+    return "something went wrong while executing your query" in answer_text(error).lower()
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -41,9 +41,16 @@ class PullRequestActs(RepositoryApi):
 
     @forge_errors
     def open_pull_request(self, title: str, body: str, head: str, base: str, draft: bool = True) -> PullRequest:
-        """Open one from branch `head`; Rejected when the branch has one already. 1 request."""
+        """Open one from branch `head`; Rejected when the branch has one already. 1 request; 2 where GitHub's plan has
+        no drafts, and it is opened as ready."""
         body = fitting(body)
-        return snapshots.pull_request(self._api.create_pull(base, head, title=title, body=body, draft=draft))
+        try:
+            made = self._api.create_pull(base, head, title=title, body=body, draft=draft)
+        except GithubException as error:
+            if not draft or error.status != 422 or "draft" not in answer_text(error).lower():
+                raise
+            made = self._api.create_pull(base, head, title=title, body=body, draft=False)
+        return snapshots.pull_request(made)
 
     @forge_errors
     def edit_pull_request(

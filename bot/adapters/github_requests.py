@@ -15,7 +15,7 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 from requests.utils import parse_header_links
 
-from bot.domain.errors import Rejected
+from bot.domain.errors import Rejected, UserError
 from bot.domain.forge import Annotation, CheckRunReport
 
 LONGEST_BODY = 65_536
@@ -78,13 +78,14 @@ def comment_by_id(api: Repository, comment_id: int) -> IssueComment:
 
 
 def text_of(path: str, found: ContentFile | list[ContentFile]) -> str:
-    """The content of a text file; Rejected for a folder, a large file and anything that is not UTF-8."""
+    """The content of a text file; UserError for a folder, a link to nowhere, a large file, and what is not UTF-8."""
     if isinstance(found, list) or found.encoding != "base64":
-        raise Rejected(f"{path} is not a file of at most 1 MB")
+        raise UserError(f"{path}, line 1: is no file of at most 1 MB: put a text file in its place")
     try:
         return found.decoded_content.decode()
-    except UnicodeDecodeError:
-        raise Rejected(f"{path} is not UTF-8 text") from None
+    except UnicodeDecodeError as error:
+        line = found.decoded_content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}, line {line}: is not UTF-8: save the file as UTF-8 text") from None
 
 
 def check_run_fields(report: CheckRunReport) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from bot.domain.events import (
     TimerDue,
 )
 from bot.domain.facts import Facts
+from bot.domain.forge import Issue, is_same_label
 from bot.domain.permissions import Permission
 from bot.domain.run import Run
 from bot.domain.starting import start
@@ -86,15 +87,20 @@ def known_cause(event: Event, facts: Facts) -> str | None:
 
 def _labelled(run: Run | None, event: IssueLabelled, facts: Facts) -> Decision:
     wanted = facts.start
-    if wanted is None or wanted.label is None or wanted.label.name != event.label:
+    # Whoever took it off again at once has thought better of it: nothing is to be paid.
+    if wanted is None or wanted.label is None or not _carries(wanted.issue, event.label):
         return Ignored(why=f"the issue does not carry the label `{event.label}` any more")
-    if event.label != wanted.config.trigger.label:
+    if not is_same_label(event.label, wanted.config.trigger.label):
         return Ignored(why=f"`{event.label}` is not the label that starts a run here")
     if run is not None:
         return Ignored(why=f"run {run.id} is open already")
     if wanted.label.actor.is_bot:
         return Ignored(why=f"{wanted.label.actor.login} is a bot: a person has to ask")
     return start(facts, by=wanted.label.actor, cause=f"label:{wanted.label.event_id}", pipeline=None)
+
+
+def _carries(issue: Issue, label: str) -> bool:
+    return any(is_same_label(label, each) for each in issue.labels)
 
 
 def _command(run: Run | None, event: CommandGiven, facts: Facts) -> Decision:
@@ -129,6 +135,8 @@ def _reviewed(run: Run, event: ReviewSubmitted, facts: Facts) -> Decision:
     cause = f"review:{review.id}"
     if review.author.is_bot:
         return Ignored(why=f"{review.author.login} is a bot: reviews that count come from people")
+    if facts.withdrawn:
+        return Ignored(why="whoever gave that review has taken it back, or somebody has dismissed it")
     if review.state == "APPROVED" and run.blocked and run.gate is None:
         # It may be the review that the repository's rules wait for.
         return _merge_allowed(run, facts)

@@ -6,14 +6,14 @@ from typing import Literal
 from pydantic import Field
 
 from bot.domain.refs import AttemptRef, IssueRef
-from bot.domain.values import Value
+from bot.domain.values import Text, Value
 
 
 class Finding(Value):
     """One piece of evidence: what is wrong, and where (line from 1; None when it has no place)."""
 
-    message: str
-    path: str | None = None
+    message: Text
+    path: Text | None = None
     line: int | None = None
     severity: Literal["error", "warning", "note"] = "error"
 
@@ -87,11 +87,11 @@ class AgentResult(Value):
     to a person, in a line or a few. `opinion` and its `findings` are required of roles that send work back."""
 
     status: AgentStatus
-    summary: str = ""
+    summary: Text = ""
     opinion: Opinion | None = None
     findings: tuple[Finding, ...] = ()
-    questions: tuple[str, ...] = ()
-    detail: str = ""
+    questions: tuple[Text, ...] = ()
+    detail: Text = ""
     cost_usd: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0

@@ -9,8 +9,10 @@ MOST_COMMANDS = 10
 """Each costs requests to GitHub: one comment must not be able to ask for thousands of them."""
 PREFIX = "issuewright"
 _COMMAND = re.compile(r" {0,3}/(?P<verb>[a-z][a-z-]*)(?:\s+(?P<argument>\S.*))?\Z", re.IGNORECASE)
-_FENCE = re.compile(r" {0,3}(?:(?P<ticks>`{3,})[^`]*|(?P<tildes>~{3,}).*)\Z")
-_MARK = re.compile(r"`+|<!--|-->|<pre\b|</pre\s*>", re.IGNORECASE)
+_FENCE = re.compile(r" {0,3}(?P<items>(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*)(?:(?P<ticks>`{3,})[^`]*|(?P<tildes>~{3,}).*)\Z")
+_AS_IT_IS = "pre|script|style|textarea|code"
+"""HTML whose lines are shown as code, or not at all."""
+_MARK = re.compile(rf"`+|<!--|-->|<(?:{_AS_IT_IS})\b|</(?:{_AS_IT_IS})\s*>", re.IGNORECASE)
 _MAX_TEXT = 4000
 
 
@@ -39,7 +41,10 @@ def find_commands(body: str) -> tuple[FoundCommand, ...]:
         elif found:
             following[-1].append(line)
     texts = ("\n".join(lines).strip()[:_MAX_TEXT] for lines in following)
-    return tuple(c.model_copy(update={"text": text}) for c, text in zip(found, texts, strict=True))
+    whole = (c.model_copy(update={"text": text}) for c, text in zip(found, texts, strict=True))
+    # Said twice in one breath, it is meant once.
+    meant = {(c.verb, c.argument, c.text, c.explicit): c for c in reversed([*whole])}
+    return tuple(sorted(meant.values(), key=lambda command: command.line))
 
 
 def _parse(number: int, line: str) -> FoundCommand | None:
@@ -57,13 +62,17 @@ def _parse(number: int, line: str) -> FoundCommand | None:
 def _visible_lines(body: str) -> Iterator[tuple[str, bool]]:
     """Every line without what HTML comments hide, and whether it is prose: neither quoted nor code."""
     fence: str | None = None
+    deepest = 3
     inside: str | None = None
     for line in body.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        if inside == "<code" and not line.strip():
+            inside = None  # unlike the others it ends with its paragraph
         if fence is not None:
-            fence = None if _closes(fence, line) else fence
+            fence = None if _closes(fence, line, deepest) else fence
             yield line, False
         elif inside is None and (opening := _FENCE.match(line)) is not None:
             fence = opening["ticks"] or opening["tildes"]
+            deepest = 3 + len(opening["items"])
             yield line, False
         else:
             is_prose = inside is None and not line.lstrip().startswith(">") and not line.startswith(("    ", "\t"))
@@ -71,13 +80,14 @@ def _visible_lines(body: str) -> Iterator[tuple[str, bool]]:
             yield shown, is_prose
 
 
-def _closes(fence: str, line: str) -> bool:
+def _closes(fence: str, line: str, deepest: int) -> bool:
     stripped = line.strip()
-    return len(line) - len(line.lstrip(" ")) <= 3 and stripped.startswith(fence) and not stripped.strip(fence[0])
+    return len(line) - len(line.lstrip(" ")) <= deepest and stripped.startswith(fence) and not stripped.strip(fence[0])
 
 
 def _shown(line: str, inside: str | None) -> tuple[str, str | None]:
-    """What is to be seen of a line that begins `inside` an HTML comment or `<pre>`, and what is open at its end."""
+    """What is to be seen of a line that begins `inside` an HTML comment or `<pre>` and its like, and what is open at
+    its end."""
     marks = list(_MARK.finditer(line))
     shown: list[str] = []
     begin = after_span = 0
@@ -88,12 +98,12 @@ def _shown(line: str, inside: str | None) -> tuple[str, str | None]:
         if inside == "<!--":
             if text == "-->":
                 inside, begin = None, mark.end()
-        elif inside == "<pre":
-            inside = None if text.startswith("</pre") else inside
+        elif inside is not None:
+            inside = None if text.startswith(f"</{inside[1:]}") else inside
         elif text == "<!--":
             shown.append(line[begin : mark.start()])
             inside = text
-        elif text == "<pre":
+        elif text.startswith("<") and not text.startswith("</"):
             inside = text
         elif text.startswith("`"):
             # A code span hides nothing: what stands in it is shown as it is.

@@ -7,7 +7,7 @@ from bot.domain.entries import Recorded
 from bot.domain.forge import Actor, Review
 from bot.domain.refs import IssueRef
 from bot.domain.timers import Timer
-from bot.domain.values import Value
+from bot.domain.values import Text, Value
 
 
 class IssueLabelled(Value):
@@ -15,7 +15,7 @@ class IssueLabelled(Value):
     `default_branch` is the repository's, if the delivery said so."""
 
     issue: IssueRef
-    label: str
+    label: Text
     default_branch: str | None = None
 
 
@@ -59,10 +59,11 @@ class ReviewWasDismissed(Value):
 
 class PullRequestChanged(Value):
     """The pull request's head or state may have changed, or whether it may be merged: the facts say how it stands
-    now."""
+    now. When only a check has ended, that matters to nobody but a run whose merge waits for one."""
 
     pull: IssueRef
     by: Actor | None = None
+    only_a_check: bool = False
 
 
 class TimerDue(Value):

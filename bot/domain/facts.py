@@ -31,7 +31,8 @@ class StartFacts(Value):
 class Facts(Value):
     """`permission` is that of the event's actor (for a label: of whoever put it there). `pull` is the run's pull
     request read just now; `head_is_ours` when its head is a commit that a live attempt is about to report; `lapsed` are
-    the ids of those whose approval of the open gate stands, and who may not decide any more."""
+    the ids of those whose approval of the open gate stands, and who may not decide any more; `withdrawn` when a review
+    is not in force any more: deliveries come in any order, and its dismissal may have been told first."""
 
     now: datetime
     bot: Actor
@@ -40,4 +41,5 @@ class Facts(Value):
     head_is_ours: bool = False
     lapsed: tuple[int, ...] = ()
     line_comments: tuple[Finding, ...] = ()
+    withdrawn: bool = False
     start: StartFacts | None = None

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from bot.domain.refs import RepoRef
-from bot.domain.values import Value
+from bot.domain.values import Text, Value
 
 ReviewState = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
 CheckStatus = Literal["queued", "in_progress", "completed"]
@@ -26,9 +26,14 @@ class Label(Value):
     """The fact that somebody put a label on an issue: the id is that of the `labeled` issue event."""
 
     event_id: int
-    name: str
+    name: Text
     actor: Actor
     at: datetime
+
+
+def is_same_label(one: str, other: str) -> bool:
+    """Whether two names are one label: GitHub keeps their case, and does not tell them apart by it."""
+    return one.casefold() == other.casefold()
 
 
 class Issue(Value):
@@ -37,10 +42,10 @@ class Issue(Value):
     repo: RepoRef
     number: int
     id: int
-    title: str
-    body: str
+    title: Text
+    body: Text
     state: Literal["open", "closed"]
-    labels: tuple[str, ...]
+    labels: tuple[Text, ...]
     author: Actor
     is_pull_request: bool = False
 
@@ -51,7 +56,7 @@ class Comment(Value):
     id: int
     issue_number: int
     author: Actor
-    body: str
+    body: Text
     created_at: datetime
     updated_at: datetime
 
@@ -63,7 +68,7 @@ class Review(Value):
     pull_number: int
     author: Actor
     state: ReviewState
-    body: str
+    body: Text
     commit_id: str
     submitted_at: datetime
 

@@ -20,6 +20,7 @@ from bot.domain.events import (
 )
 from bot.domain.forge import Actor, Comment, Review
 from bot.domain.refs import IssueRef, RepoRef
+from bot.domain.values import writable
 
 
 class _Payload(BaseModel):
@@ -79,8 +80,8 @@ class _Review(_Payload):
     user: _Author
     body: str | None
     state: str
-    commit_id: str
-    submitted_at: datetime
+    commit_id: str | None
+    submitted_at: datetime | None
 
 
 class _Delivery(_Payload):
@@ -125,7 +126,7 @@ def thread_of(payload: dict[str, Any]) -> str:
     repository = payload.get("repository")
     name = repository.get("full_name") if isinstance(repository, dict) else None
     number = thread.get("number") if isinstance(thread, dict) else None
-    return f"{name}#{number}"
+    return str(writable(f"{name}#{number}"))
 
 
 def read_delivery(event_name: str, payload: dict[str, Any], bot_id: int | None) -> Parsed:
@@ -243,7 +244,7 @@ def _pull_request_review(payload: dict[str, Any]) -> Parsed:
             "author": delivery.review.user.actor,
             "state": delivery.review.state.upper(),
             "body": delivery.review.body or "",
-            "commit_id": delivery.review.commit_id,
+            "commit_id": delivery.review.commit_id or "",
             "submitted_at": delivery.review.submitted_at,
         }
     )
@@ -255,7 +256,9 @@ def _check_run(payload: dict[str, Any]) -> Parsed:
     if delivery.action != "completed":
         return Ignored(why=f"`check_run.{delivery.action}` lets nothing be merged")
     pulls = [IssueRef(repo=delivery.repo, number=pull.number) for pull in delivery.check_run.pull_requests]
-    return tuple(PullRequestChanged(pull=pull) for pull in pulls) or Ignored(why="it belongs to no pull request")
+    return tuple(PullRequestChanged(pull=pull, only_a_check=True) for pull in pulls) or Ignored(
+        why="it belongs to no pull request"
+    )
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], Parsed]] = {

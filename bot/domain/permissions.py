@@ -14,6 +14,8 @@ class Permission(IntEnum):
     ADMIN = 5
 
     @classmethod
-    def of_role(cls, role_name: str) -> "Permission":
-        """The level of GitHub's `role_name`; a custom role that we do not know counts as none."""
-        return cls.__members__.get(role_name.upper(), cls.NONE)
+    def of_role(cls, role_name: str, base: str = "none") -> "Permission":
+        """The level of GitHub's `role_name`; an organisation's own role has that of its `base`, which GitHub names in
+        `permission` beside it."""
+        roles = cls.__members__
+        return roles.get(role_name.upper()) or roles.get(base.upper(), cls.NONE)

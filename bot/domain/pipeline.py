@@ -37,6 +37,16 @@ def _is_check(text: str) -> str:
 CheckName = Annotated[str, AfterValidator(_is_check)]
 
 
+def _is_artifact(text: str) -> str:
+    parts = text.split("/")
+    if {"", ".", "..", ".git"} & {*parts} or "\\" in text or not text.isprintable() or len(text) > 200:
+        raise ValueError(f"cannot be {quoted(text)}: name a file in the run's folder, such as `plan.md`")
+    return text
+
+
+ArtifactName = Annotated[str, AfterValidator(_is_artifact)]
+
+
 CODE = "code"
 """The input that stands for every file outside the folder of artifacts."""
 SPEC = "spec.md"
@@ -53,8 +63,8 @@ class Stage(Value):
 
     stage: Name
     role: Name
-    inputs: tuple[str, ...] = (SPEC, CODE)
-    outputs: tuple[str, ...] = ()
+    inputs: tuple[ArtifactName, ...] = (SPEC, CODE)
+    outputs: tuple[ArtifactName, ...] = ()
     writes: Literal["code", "artifacts"] = "code"
     checks: tuple[CheckName, ...] = ()
     sends_back_to: Name | None = None
@@ -73,7 +83,7 @@ class Gate(Value):
 
     gate: Name
     rejects_to: Name
-    shows: tuple[str, ...] = ()
+    shows: tuple[ArtifactName, ...] = ()
     approvals: int = Field(default=1, ge=1, le=20)
     remind_after_hours: float | None = Field(default=24.0, gt=0)
     expire_after_hours: float | None = Field(default=None, gt=0)

@@ -45,6 +45,8 @@ def _objection(wanted: StartFacts, permission: Permission, by: Actor) -> str | N
     if permission < MAY_SPEND:
         needed = f"{MAY_SPEND.name.lower()} permission"
         return f"Starting a run spends money, so it needs {needed}, which @{by.login} does not have."
+    if not wanted.base_sha:
+        return f"There is no branch `{wanted.base_branch}` here yet: push a first commit, and ask again."
     if wanted.config_problem is not None:
         problem = f"the configuration on `{wanted.base_branch}` has a problem"
         return f"I cannot start: {problem}.\n\n{fenced(wanted.config_problem)}"

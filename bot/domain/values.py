@@ -1,6 +1,21 @@
 """The one base of every value in the domain: immutable, strict about its fields, JSON-able."""
 
-from pydantic import BaseModel, ConfigDict
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def writable(text: object) -> object:
+    """Half a surrogate pair, which JSON can hold and UTF-8 cannot, and NUL, which PostgreSQL cannot, as the sign for
+    what could not be read."""
+    return _UNWRITABLE.sub("\ufffd", text) if isinstance(text, str) else text
+
+
+Text = Annotated[str, BeforeValidator(writable)]
+"""What somebody outside wrote: fit to be stored anywhere."""
 
 
 class Value(BaseModel):

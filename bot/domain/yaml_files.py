@@ -8,9 +8,11 @@ from pydantic_core import ErrorDetails
 
 from bot.domain.errors import UserError
 from bot.domain.setting_problems import Place, explain, place_of
+from bot.domain.values import writable
 
 Model = TypeVar("Model", bound=BaseModel)
 _MAX_BYTES = 256 * 1024
+_MOST_COMPLAINTS = 10
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -28,6 +30,8 @@ def load_model(model: type[Model], text: str, file: str) -> Model:
     if len(text.encode(errors="replace")) > _MAX_BYTES:
         raise UserError(f"{file}, line 1: larger than {_MAX_BYTES // 1024} KiB: make it shorter")
     node, data = _parse(text, file)
+    if (line := _unwritable(node)) is not None:
+        raise UserError(f"{file}, line {line}: holds a character that cannot be stored: remove it")
     if not isinstance(data, dict):
         raise UserError(f"{file}, line 1: must hold settings, as `name: value`, one a line")
     repeated = _repeated_key(node)
@@ -36,8 +40,10 @@ def load_model(model: type[Model], text: str, file: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = [_complain(problem, node, file, model) for problem in error.errors()]
-        raise UserError("\n".join(dict.fromkeys(lines))) from None
+        lines = [*dict.fromkeys(_complain(problem, node, file, model) for problem in error.errors())]
+        more = len(lines) - _MOST_COMPLAINTS
+        told = [*lines[:_MOST_COMPLAINTS], f"… and {more} more"] if more > 0 else lines
+        raise UserError("\n".join(told)) from None
 
 
 def _parse(text: str, file: str) -> tuple[yaml.Node | None, object]:
@@ -83,6 +89,15 @@ def _line_of(node: yaml.Node | None, path: Place) -> int:
             node = node.value[part]
             line = node.start_mark.line + 1
     return line
+
+
+def _unwritable(node: yaml.Node | None) -> int | None:
+    """The line of the first text that no database can hold: YAML's escapes can write half a character."""
+    if isinstance(node, yaml.ScalarNode):
+        return node.start_mark.line + 1 if writable(node.value) != node.value else None
+    inner = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else []
+    inner = node.value if isinstance(node, yaml.SequenceNode) else inner
+    return next((line for part in inner if (line := _unwritable(part)) is not None), None)
 
 
 def _repeated_key(node: yaml.Node | None) -> tuple[str, int] | None:

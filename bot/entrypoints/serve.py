@@ -17,6 +17,7 @@ import uvicorn
 from bot.adapters.supervisor.beat import BEAT
 from bot.domain.errors import UserError
 from bot.entrypoints.settings import Settings
+from bot.entrypoints.wire import http_config
 from bot.entrypoints.wiring import build_app, build_services, open_database
 from workflows.database import Database
 from workflows.leases import Lease, Terms
@@ -68,8 +69,7 @@ def _start_worker(settings: Settings, database: Database) -> Lease:
 
 def _answer(settings: Settings, listener: socket.socket, lease: Lease | None) -> NoReturn:
     log.info("listening on http://%s for %s", settings.listen, ", ".join(settings.repositories))
-    config = uvicorn.Config(build_app(settings), log_config=None, access_log=False, lifespan="off")
-    _Server(config, lambda: _end(settings, lease)).run([listener])
+    _Server(http_config(build_app(settings)), lambda: _end(settings, lease)).run([listener])
     _end(settings, lease)
 
 

@@ -15,6 +15,7 @@ import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from bot.domain.payloads import thread_of
 
@@ -22,8 +23,6 @@ log = logging.getLogger("issuewright.webhook")
 PATIENCE_SECONDS = 3.0
 """How long a delivery may wait for the database; GitHub itself gives up after ten seconds."""
 _LARGE = 1 << 18
-_READ_SECONDS = 10.0
-"""How long a body may take: as long as GitHub itself waits for an answer."""
 _HANG_UP = {"connection": "close"}
 
 Store = Callable[[str, str, str, str], "Future[bool]"]
@@ -52,7 +51,7 @@ class _Room:
 
 def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int, max_bytes_at_once: int) -> FastAPI:
     """The webhook service. `ready` may block: it runs in a thread."""
-    app = FastAPI(title="Issuewright", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Issuewright", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     key, room, one_by_one = secret.encode(), _Room(max_bytes_at_once), threading.Lock()
 
     def parsed(body: bytes) -> dict[str, Any] | str:
@@ -62,7 +61,7 @@ def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int, max_b
 
     @app.post("/webhook")
     async def webhook(request: Request) -> Response:
-        if not request.headers.get("content-type", "").startswith("application/json"):
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return _no(415, "send application/json: set the webhook's content type to that")
         body = bytearray()
         try:
@@ -120,21 +119,20 @@ def _no(status: int, reason: str, headers: Mapping[str, str] | None = None) -> R
 
 async def _read(request: Request, body: bytearray, max_bytes: int, room: _Room) -> Response | None:
     """Read the raw body, which is what was signed, into `body`, as far as there is room for it; the answer to one that
-    is too large, too slow, or too much with all the others."""
+    is too large, breaks off, or is too much with all the others. How slowly it may come is bounded below us."""
     too_large = _no(413, f"the delivery is larger than {max_bytes} bytes", _HANG_UP)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         return too_large
     try:
-        with anyio.fail_after(_READ_SECONDS):
-            async for chunk in request.stream():
-                if len(body) + len(chunk) > max_bytes:
-                    return too_large
-                if not room.take(len(chunk)):
-                    return _no(503, "too much is being delivered at once: deliver again later", _HANG_UP)
-                body += chunk
-    except TimeoutError:
-        return _no(408, f"the delivery did not come within {_READ_SECONDS:.0f} seconds", _HANG_UP)
+        async for chunk in request.stream():
+            if len(body) + len(chunk) > max_bytes:
+                return too_large
+            if not room.take(len(chunk)):
+                return _no(503, "too much is being delivered at once: deliver again later", _HANG_UP)
+            body += chunk
+    except ClientDisconnect:
+        return _no(400, "the request broke off")
     return None
 
 

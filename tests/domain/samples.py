@@ -124,12 +124,21 @@ def facts(
     pull: PullRequest | None = None,
     head_is_ours: bool = False,
     start: StartFacts | None = None,
+    withdrawn: bool = False,
     seconds: float = 1000,
 ) -> Facts:
-    return Facts(now=at(seconds), bot=BOT, permission=permission, pull=pull, head_is_ours=head_is_ours, start=start)
+    return Facts(
+        now=at(seconds),
+        bot=BOT,
+        permission=permission,
+        pull=pull,
+        head_is_ours=head_is_ours,
+        start=start,
+        withdrawn=withdrawn,
+    )
 
 
-def issue(*, state: str = "open", is_pull_request: bool = False) -> Issue:
+def issue(*, state: str = "open", is_pull_request: bool = False, labels: tuple[str, ...] = ("spec",)) -> Issue:
     return Issue.model_validate(
         {
             "repo": REPO,
@@ -138,7 +147,7 @@ def issue(*, state: str = "open", is_pull_request: bool = False) -> Issue:
             "title": "Add a health check",
             "body": "Please.",
             "state": state,
-            "labels": ("spec",),
+            "labels": labels,
             "author": MONA,
             "is_pull_request": is_pull_request,
         }

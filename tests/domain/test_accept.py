@@ -132,7 +132,8 @@ def test_the_repository_decides_how_many_must_approve() -> None:
     [
         (None, "does not carry the label `spec` any more"),
         (start_facts(label=None), "does not carry the label `spec` any more"),
-        (start_facts(label=Label(event_id=9, name="bug", actor=MONA, at=at(0))), "does not carry the label"),
+        (start_facts(issue=issue(labels=())), "does not carry the label"),
+        (start_facts(issue=issue(labels=("bug", "specs"))), "does not carry the label"),
         (start_facts(config=RepoConfig(trigger=Trigger(label="build me"))), "is not the label that starts a run here"),
         (start_facts(label=Label(event_id=9, name="spec", actor=BOT, at=at(0))), "is a bot: a person has to ask"),
     ],
@@ -141,6 +142,17 @@ def test_a_label_that_starts_nothing_is_passed_over(start: Any, why: str) -> Non
     decision = accept(None, LABELLED, facts(start=start))
     assert isinstance(decision, Ignored)
     assert why in decision.why
+
+
+@pytest.mark.parametrize(("event", "label", "configured"), [("Spec", "Spec", "spec"), ("spec", "SPEC", "sPEC")])
+def test_a_labels_case_makes_no_difference(event: str, label: str, configured: str) -> None:
+    start = start_facts(
+        issue=issue(labels=("bug", label)),
+        label=Label(event_id=900, name=label, actor=MONA, at=at(0)),
+        config=RepoConfig(pipeline="quick", trigger=Trigger(label=configured)),
+    )
+    decision = accept(None, IssueLabelled(issue=ISSUE, label=event), facts(start=start))
+    assert isinstance(decision, Start)
 
 
 def test_a_label_on_an_issue_with_a_run_starts_no_second_one() -> None:
@@ -159,6 +171,7 @@ def test_a_label_on_an_issue_with_a_run_starts_no_second_one() -> None:
             Permission.WRITE,
             "the configuration on `main` has a problem.\n\n```\nx.yml, line 3: `foo`\n```",
         ),
+        (start_facts(base_sha=""), Permission.WRITE, "There is no branch `main` here yet: push a first commit"),
         (start_facts(config_problem="```\n@all"), Permission.WRITE, "\n\n````\n```\n@all\n````"),
         (
             start_facts(config=RepoConfig(pipeline="six")),
@@ -355,6 +368,12 @@ def test_nobody_approves_twice() -> None:
 @pytest.mark.parametrize("state", ["COMMENTED", "DISMISSED", "PENDING"])
 def test_other_reviews_decide_nothing(state: str) -> None:
     assert isinstance(accept(AT_GATE, reviews(state, body="hm"), facts(pull=pull())), Ignored)
+
+
+@pytest.mark.parametrize("event", [reviews(), reviews("CHANGES_REQUESTED", body="no")])
+def test_a_review_that_was_taken_back_before_it_was_read_decides_nothing(event: ReviewSubmitted) -> None:
+    assert isinstance(accept(AT_GATE, event, facts(pull=pull())), Accepted)
+    assert isinstance(accept(AT_GATE, event, facts(pull=pull(), withdrawn=True)), Ignored)
 
 
 def test_a_bots_review_does_not_count() -> None:

@@ -29,6 +29,13 @@ ONE_COMMAND = [
     ("<!-- a hint\n/cancel\n-->\n/approve", ("approve", "", "")),
     ("```\n<!--\n```\n/approve", ("approve", "", "")),
     ("<pre>\n/cancel\n</pre>\n/approve", ("approve", "", "")),
+    ("<code>\n/cancel\n</code>\n/approve", ("approve", "", "")),
+    ("The <code> tag\n/cancel\n\n/approve", ("approve", "", "")),
+    ("`<code>` and <codex>\n/approve", ("approve", "", "")),
+    ("<script>\n/cancel\n\n/cancel\n</script>\n/approve", ("approve", "", "")),
+    ("- ```\n  /cancel\n  ```\n/approve", ("approve", "", "")),
+    ("1. - ~~~\n     /cancel\n     ~~~\n/approve", ("approve", "", "")),
+    ("/approve\n\n/approve", ("approve", "", "")),
     ("````\n```\n/cancel\n````\n/approve", ("approve", "", "")),
     ("/issuewright approve", ("approve", "", "")),
     ("/issuewright /approve", ("approve", "", "")),
@@ -55,6 +62,10 @@ NO_COMMAND = [
     "~~~\n```\n/approve",
     "```\n~~~\n/approve\n~~~",
     "````\n```\n/approve",
+    "* ```\n  /approve\n  ```",
+    "1) ~~~\n   /approve",
+    "<textarea>\n\n/approve\n</textarea>",
+    "<STYLE>\n/approve",
     "   ```\n/approve\n    ```\n/approve",
     "<!-- /approve -->",
     "<!--\n/approve\n-->",
@@ -143,6 +154,16 @@ def test_what_is_quoted_gives_no_command(body: str) -> None:
 
 
 def test_one_comment_asks_for_a_few_things_not_for_thousands() -> None:
-    found = find_commands("/help\n" * 5000 + "/cancel")
+    found = find_commands("".join(f"/help {number}\n" for number in range(5000)) + "/cancel")
     assert len(found) == MOST_COMMANDS
     assert {command.verb for command in found} == {"help"}
+
+
+def test_what_is_said_twice_is_meant_once() -> None:
+    found = find_commands("/approve\n/status\n/approve\n/reject a\nx\n/reject a\ny\n/status")
+    assert [(c.line, c.verb, c.text) for c in found] == [
+        (1, "approve", ""),
+        (2, "status", ""),
+        (4, "reject", "x"),
+        (6, "reject", "y"),
+    ]

@@ -161,6 +161,26 @@ def test_every_problem_of_a_file_is_named_at_once() -> None:
     ]
 
 
+def test_a_file_of_mistakes_does_not_fill_the_issue() -> None:
+    with pytest.raises(UserError) as caught:
+        load_model(RepoConfig, "".join(f"k{number}: 1\n" for number in range(3000)), "x.yml")
+    *told, last = str(caught.value).splitlines()
+    assert (len(told), last) == (10, "… and 2990 more")
+
+
+@pytest.mark.parametrize("text", ['pipeline: quick\nagents: {a: {model: "\\ud800"}}\n', 'merge:\n  "\\0": 1\n'])
+def test_what_no_database_can_hold_is_no_setting(text: str) -> None:
+    with pytest.raises(UserError, match=r"x\.yml, line 2: holds a character that cannot be stored: remove it"):
+        load_model(RepoConfig, text, "x.yml")
+
+
+@pytest.mark.parametrize("name", ["../../.git/config", "/etc/x", "a//b", ".git/hooks/x", "..", "a\\b"])
+def test_an_artifact_stays_in_its_folder(name: str) -> None:
+    text = f"name: q\nsteps:\n  - {{stage: a, role: a, outputs: ['{name}']}}\n  - {{gate: merge, rejects_to: a}}\n"
+    with pytest.raises(UserError, match=r"line 3: `steps\.0\.outputs\.0` cannot be .*such as `plan\.md`"):
+        load_model(Pipeline, text, "x.yml")
+
+
 def test_an_error_quotes_a_value_harmlessly() -> None:
     with pytest.raises(UserError) as caught:
         load_model(RepoConfig, 'pipeline: "` @acme/everybody\\n<!--"', "x.yml")

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import uvicorn
 from sqlalchemy import text
 
 from bot.entrypoints.settings import Settings, load
+from bot.entrypoints.wire import http_config
 from bot.entrypoints.wiring import build_app
 from tests.support.ports import free_port
 from workflows.database import Database
@@ -43,11 +45,9 @@ class Edge:
         self.database = Database(settings.database)
         migrate(self.database)
         prepare_system_tables(self.database)
-        config = uvicorn.Config(
-            build_app(settings), host="127.0.0.1", port=settings.port, log_config=None, lifespan="off"
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._server = uvicorn.Server(http_config(build_app(settings)))
+        listener = socket.create_server((settings.host, settings.port))
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", trust_env=False, timeout=20)
         deadline = time.monotonic() + 20

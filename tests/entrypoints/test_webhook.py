@@ -193,3 +193,16 @@ def test_ready_says_whether_the_database_answers(edge: Edge) -> None:
     answer = edge.http.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
     assert edge.http.get("/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("kind", ["Application/JSON", "application/json; charset=utf-8", "application/json ;x=y"])
+def test_a_content_type_is_read_as_http_means_it(new_edge: NewEdge, kind: str) -> None:
+    assert new_edge("sqlite").delivers(content_type=kind).status_code == 202
+
+
+def test_a_content_type_that_only_begins_so_is_415(new_edge: NewEdge) -> None:
+    refused(new_edge("sqlite").delivers(content_type="application/json-patch+json"), 415, "application/json")
+
+
+def test_a_slash_too_many_is_another_path(new_edge: NewEdge) -> None:
+    refused(new_edge("sqlite").http.post("/webhook/"), 404, "/webhook")

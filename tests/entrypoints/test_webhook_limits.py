@@ -49,21 +49,6 @@ def test_room_is_given_back_by_those_who_are_refused(new_edge: NewEdge, monkeypa
     assert large(edge, "guid-1").status_code == 202
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(new_edge: NewEdge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.entrypoints.webhook._READ_SECONDS", 0.2)
-    edge = new_edge("sqlite")
-
-    def slowly() -> Iterator[bytes]:
-        yield b'{"half": '
-        threading.Event().wait(2)
-        yield b"1}"
-
-    headers = {"content-type": "application/json"}
-    answer = edge.http.post("/webhook", content=slowly(), headers=headers)
-    assert answer.status_code == 408
-    assert edge.delivers().status_code == 202
-
-
 def test_a_full_sqlite_is_503_and_takes_deliveries_again_when_it_is_not(new_edge: NewEdge) -> None:
     edge = new_edge("sqlite")
     taken = {"warm-up"} if edge.delivers(delivery="warm-up").status_code == 202 else set()

@@ -17,3 +17,14 @@ def test_a_push_that_is_refused_once(new_world: NewWorld, database: str) -> None
     assert world.kinds(issue).count("attempt_started") == 1
     assert world.builder.times_paid == 1
     assert GOOD.keys() <= {file["filename"] for file in world.sees(f"/pulls/{issue.number + 1}/files")}
+
+
+def test_what_may_not_be_committed_goes_back_to_whoever_left_it(new_world: NewWorld) -> None:
+    world = new_world("sqlite")
+    world.builder.writes({"docs/.git/config": "[core]\n"}).writes({**GOOD, "docs/why.md": "{feedback}\n"})
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    assert world.builder.times_paid == 2
+    told = world.git("show", f"{world.branch(issue)}:docs/why.md")
+    assert "check: " in told and "'docs/.git" in told

@@ -99,6 +99,13 @@ ACTS = [
         returns=Permission.MAINTAIN,
     ),
     Act(
+        "permission of an organisation's own role",
+        lambda r: r.permission("maya"),
+        "GET /collaborators/maya/permission",
+        {"permission": "write", "role_name": "release-engineer", "user": payloads.user()},
+        returns=Permission.WRITE,
+    ),
+    Act(
         "permission of an App",
         lambda r: r.permission("renovate[bot]"),
         "GET /collaborators/renovate%5Bbot%5D/permission",
@@ -120,6 +127,13 @@ ACTS = [
         f"GET /git/ref/heads/{BRANCH}",
         NOT_FOUND,
         404,
+    ),
+    Act(
+        "head of a branch of an empty repository",
+        lambda r: r.branch_head(BRANCH),
+        f"GET /git/ref/heads/{BRANCH}",
+        {"message": "Git Repository is empty."},
+        409,
     ),
     Act("delete branch", lambda r: r.delete_branch(BRANCH), f"DELETE /git/refs/heads/{BRANCH}", None, 204),
     Act(
@@ -184,6 +198,22 @@ ACTS = [
         lambda r: r.close_issue(3),
         "PATCH /issues/3",
         payloads.issue(state="closed"),
+        sent={"state": "closed", "state_reason": "completed"},
+    ),
+    Act(
+        "close an issue that was deleted",
+        lambda r: r.close_issue(3),
+        "PATCH /issues/3",
+        {"message": "This issue was deleted"},
+        410,
+        sent={"state": "closed", "state_reason": "completed"},
+    ),
+    Act(
+        "close an issue that was moved to another repository",
+        lambda r: r.close_issue(3),
+        "PATCH /issues/3",
+        {"message": "Moved Permanently", "url": f"{API}/repositories/9/issues/1"},
+        301,
         sent={"state": "closed", "state_reason": "completed"},
     ),
     Act(

@@ -11,7 +11,7 @@ from urllib3.exceptions import MaxRetryError, SSLError
 
 from bot.adapters.github import GitHub, IssueTarget, Repository
 from bot.adapters.github_connection import retry_reads
-from bot.domain.errors import ForgeError, NotFound, Rejected, Transient
+from bot.domain.errors import ForgeError, NotFound, Rejected, Transient, UserError
 from bot.domain.forge import Actor, CheckRunReport, PullRequest
 from tests.adapters.github import payloads
 from tests.adapters.github.conftest import TALLY
@@ -170,6 +170,13 @@ def test_a_limit_of_graphql_comes_with_200(hub: Unruly, repository: Repository) 
     assert error.retry_after == 60
 
 
+def test_what_went_wrong_inside_graphql_is_tried_again(hub: Unruly, repository: Repository) -> None:
+    """GitHub answers so, with 200, where REST would say 500 or 502."""
+    said = "Something went wrong while executing your query. This may be the result of a timeout, or a GitHub bug."
+    hub.answers = [Answer(200, {"data": None, "errors": [{"message": said}]})]
+    assert isinstance(failure_of(WRITES["POST graphql"], repository), Transient)
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(400, Rejected), (403, Rejected), (404, NotFound), (410, NotFound), (422, Rejected), (451, Rejected)],
@@ -179,6 +186,20 @@ def test_a_no_is_final(status: int, kind: type[ForgeError], hub: Unruly, reposit
     error = failure_of(WRITES["POST"], repository)
     assert type(error) is kind
     assert error.status == status
+    assert len(hub.asked) == 1
+
+
+def test_where_there_are_no_drafts_a_pull_request_is_opened_as_ready(hub: Unruly, repository: Repository) -> None:
+    """As in private repositories of GitHub's free plan."""
+    said = "Draft pull requests are not supported in this repository."
+    hub.answers = [Answer(422, {"message": said}), Answer(201, {**payloads.pull(), "draft": False})]
+    assert not repository.open_pull_request("t", "b", "x", "main").draft
+    assert len(hub.asked) == 2
+
+
+def test_another_no_to_a_pull_request_stays_one(hub: Unruly, repository: Repository) -> None:
+    hub.answers = [Answer(422, {"message": "No commits between main and x"})]
+    assert isinstance(failure_of(WRITES["POST pulls"], repository), Rejected)
     assert len(hub.asked) == 1
 
 
@@ -258,7 +279,8 @@ def test_the_longest_comment_is_sent(hub: Unruly, repository: Repository) -> Non
 )
 def test_what_is_no_text_file(found: object, hub: Unruly, repository: Repository) -> None:
     hub.answers = [Answer(200, found)]
-    assert isinstance(failure_of(lambda r: r.file_at("docs", "main"), repository), Rejected)
+    with pytest.raises(UserError, match="docs, line 1: is n"):
+        repository.file_at("docs", "main")
     assert len(hub.asked) == 1
 
 
