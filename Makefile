@@ -10,6 +10,7 @@ KILLS ?= 20
 DATABASE ?= sqlite
 SEED ?=
 WORKERS ?= 1
+POINTS ?=
 
 BIN := .venv/bin
 RUNTIME := .venv/.installed-runtime
@@ -52,8 +53,8 @@ check: $(DEV) ## What CI checks without running anything: ruff, mypy --strict, d
 	@$(BIN)/lint-imports
 
 .PHONY: chaos
-chaos: $(DEV) ## Kill the service KILLS times at random moments (DATABASE=sqlite|postgres SEED=n WORKERS=n)
-	@$(BIN)/python -m tests.chaos --kills $(KILLS) --database $(DATABASE) --workers $(WORKERS) $(if $(SEED),--seed $(SEED))
+chaos: $(DEV) ## Kill it at all named points and KILLS times at random (DATABASE=sqlite|postgres WORKERS=n POINTS=all|few|none SEED=n)
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) --database $(DATABASE) --workers $(WORKERS) $(if $(POINTS),--points $(POINTS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: bench
 bench: $(DEV) ## What it costs, beside the floor of each figure (ARGS="--only edge --quick"); bench/results.json

@@ -4,15 +4,16 @@ from dbos import DBOS
 
 from bot.domain.agents import AgentResult, AgentStatus
 from bot.domain.decisions import Decision
-from bot.domain.entries import AttemptFinished
+from bot.domain.entries import AttemptFinished, HeadMoved
 from bot.domain.events import MoveMade
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Attempt, Run
 from bot.domain.trees import Snapshot, Workspace
 from workflows import attempt_steps as steps
-from workflows.attempt_steps import Elsewhere, Handoff, JudgedWork, Judgement, beside
+from workflows.attempt_steps import Handoff, JudgedWork, Judgement
 from workflows.drive import record
 from workflows.failpoints import reach
+from workflows.local_steps import Elsewhere, LocalSteps
 from workflows.outages import through_outages
 from workflows.services import Services, services
 from workflows.steps import step
@@ -49,22 +50,24 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
     """Prepare a workspace, let the agent work in it, judge what it wrote, commit and push that."""
     claim = here.claims.take(f"attempt:{ref.key}")
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
-    result = step("agent", AgentResult, beside(workspace, steps.run_agent), here, run, tried, ref, workspace, claim)
+    local = LocalSteps(workspace)
+    result = local.step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
     if result.status not in (AgentStatus.OK, AgentStatus.BAD_OUTPUT):
         return _ended(ref, result)
-    snapshot = step("snapshot", Snapshot, beside(workspace, here.workspaces.snapshot), workspace)
+    written = snapshot = local.step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
     if result.status is AgentStatus.BAD_OUTPUT:
         # Only the answer has to be mended: the files are there for the attempt that gives a better one.
-        kept = step("keep", str, beside(workspace, here.workspaces.keep), ref, workspace, snapshot.tree)
+        kept = local.step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
         return _ended(ref, result, kept=kept, snapshot=snapshot)
     parent = tried.started.start_commit
     for _ in range(_REPLAYS):
-        judgement = step("judge", Judgement, beside(workspace, steps.judge), here, run, tried, ref, workspace, snapshot)
+        judgement = local.step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, written)
         if judgement.refused:
-            kept = step("keep", str, beside(workspace, here.workspaces.keep), ref, workspace, snapshot.tree)
+            kept = local.step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
             return _ended(ref, result, judgement=judgement, kept=kept, snapshot=snapshot)
         if snapshot.empty:
-            # The stage looked again, and its artifacts still stand: the head that it looked at is handed on as it is.
+            # The stage looked again and its artifacts still stand, or all that it wrote is on the branch already (an
+            # attempt that was given up had got that far): that head is handed on as it is.
             handoff = step("digest", Handoff, steps.digest, here, run, parent, parent=parent)
             return _ended(ref, result, judgement=judgement, handoff=handoff, snapshot=snapshot)
         work = JudgedWork(workspace=workspace, tree=snapshot.tree, parent=parent, result=result)
@@ -72,19 +75,29 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
         if handoff.commit is not None:
             return _ended(ref, result, judgement=judgement, handoff=handoff, snapshot=snapshot)
         # Somebody pushed meanwhile: our change goes on top of theirs, and is judged again as it then is.
-        replayed = step("replay", Snapshot | None, beside(workspace, steps.replay), here, workspace, handoff)
+        replayed = local.step("replay", Snapshot | None, steps.replay, here, workspace, handoff)
         if replayed is None or handoff.moved_to is None:
+            _learn(here, ref, handoff.moved_to)
             return _ended(ref, result, judgement=steps.conflict(handoff))
         snapshot, parent = replayed, handoff.moved_to
+    _learn(here, ref, parent)
     return _ended(ref, result, judgement=steps.never_still(_REPLAYS))
+
+
+def _learn(here: Services, ref: AttemptRef, head: str | None) -> None:
+    """The next attempt starts from what is on the branch. Before there is a pull request nobody else tells of it."""
+    if head is not None:
+        moved = MoveMade(entry=HeadMoved(head=head), cause=f"head:{head}:{ref.key}")
+        step("learn", Decision, record, here, ref.run_id, moved)
 
 
 def _recheck(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptFinished:
     """Judge a head that a person pushed, as it is. No agent is called, nothing is committed."""
     head = tried.started.start_commit
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
-    snapshot = step("snapshot", Snapshot, beside(workspace, here.workspaces.snapshot), workspace)
-    judgement = step("judge", Judgement, beside(workspace, steps.judge), here, run, tried, ref, workspace, snapshot)
+    local = LocalSteps(workspace)
+    snapshot = local.step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
+    judgement = local.step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, snapshot)
     handoff = step("digest", Handoff, steps.digest, here, run, head, parent=head)
     return _ended(ref, AgentResult(status=AgentStatus.OK), judgement=judgement, handoff=handoff)
 

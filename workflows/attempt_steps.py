@@ -3,9 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 from pydantic import Field
 from sqlalchemy import select
@@ -27,17 +25,14 @@ from bot.domain.verdicts import Verdict
 from bot.domain.work import objection
 from workflows.attempt_keys import push_key
 from workflows.claims import Claim
+from workflows.local_steps import Elsewhere, is_here
+from workflows.lost_time import recall
 from workflows.patience import patiently
 from workflows.schema.tables import attempts
 from workflows.services import Services
 
-Result = TypeVar("Result")
-Arguments = ParamSpec("Arguments")
-_GONE = "The machine that it ran on is gone, and with it what was not pushed yet."
-
-
-class Elsewhere(Exception):
-    """The attempt's files are on another machine, and that one is gone: what was not pushed is lost with it."""
+_MAY_GO_ON = (AgentStatus.LOST, AgentStatus.INTERRUPTED)
+"""Ends that nobody may have wanted."""
 
 
 class Judgement(Value):
@@ -73,27 +68,21 @@ class Handoff(Value):
     moved_to: str | None = None
 
 
-def beside(workspace: Workspace, work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """`work`, which needs the workspace's files: raises Elsewhere where they are not."""
-
-    def checked(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
-        if not _is_here(workspace):
-            raise Elsewhere(_GONE)
-        return work(*arguments, **named)
-
-    return checked
-
-
 def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Workspace:
-    """A fresh worktree at the attempt's start, with what an earlier, refused attempt left to be mended."""
+    """A fresh worktree at the attempt's start, with what an earlier, refused attempt left to be mended. While GitHub is
+    away or the disk is full it is begun again."""
     repo = run.started.issue.repo
-    kept = _kept_before(run, ref) if tried.started.mode == "work" else None
+    kept = (recall(here, run, tried, ref) or _kept_before(run, ref)) if tried.started.mode == "work" else None
     start = tried.started.start_commit
-    workspace = patiently(lambda: here.workspaces.prepare(ref, repo, start=start, carry=kept))
-    if tried.started.mode == "work":
-        _write_spec(here, run, workspace)
-        _bring_back_artifacts(here, run, workspace)
-    return workspace
+
+    def prepared() -> Workspace:
+        workspace = here.workspaces.prepare(ref, repo, start=start, carry=kept)
+        if tried.started.mode == "work":
+            _write_spec(here, run, workspace)
+            _bring_back_artifacts(here, run, workspace)
+        return workspace
+
+    return patiently(prepared)
 
 
 def run_agent(
@@ -107,7 +96,13 @@ def run_agent(
         return AgentResult(status=AgentStatus.CLI_ERROR, detail=str(problem))
     claim.check()
     here.supervisors.start(request, launch)
-    result = here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
+    while True:
+        result = here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
+        if result.status not in _MAY_GO_ON or _stop_reason(here, ref) is not None:
+            break
+        claim.check()
+        if not here.supervisors.go_on(request):
+            break
     return as_needed(result, run.plan.stage(ref.stage))
 
 
@@ -137,13 +132,20 @@ def agent_request(here: Services, run: Run, tried: Attempt, ref: AttemptRef, wor
 
 
 def judge(
-    here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace, snapshot: Snapshot
+    here: Services,
+    run: Run,
+    tried: Attempt,
+    ref: AttemptRef,
+    workspace: Workspace,
+    snapshot: Snapshot,
+    written: Snapshot,
 ) -> Judgement:
-    """Run the stage's checks on exactly the tree that would be committed."""
+    """Run the stage's checks on exactly the tree that would be committed. `written` is what the agent left, before it
+    was put on top of what others pushed: that it did its work is judged by that."""
     stage = run.plan.stage(ref.stage)
     here.workspaces.restore(workspace, snapshot.tree)
     if tried.started.mode == "work":
-        changed, present = _changed(here, run, workspace, snapshot), _present(run, stage, workspace)
+        changed, present = _changed(here, run, workspace, written), _present(run, stage, workspace)
         problem = objection(run, stage, tried.started.feedback, changed=changed, present=present)
         if problem is not None:
             return Judgement(verdicts=(problem,))
@@ -162,7 +164,7 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
     """The handoff: one commit with trailers, pushed if the branch still is where the work began."""
     message = handoff_message(run, tried, work.result, agent=_agent_name(here, run, ref))
     workspace, parent = work.workspace, work.parent
-    if not _is_here(workspace):
+    if not is_here(workspace):
         return _handed_on_already(here, run, ref, work, claim)
     ours = here.workspaces.commit(workspace, tree=work.tree, parent=parent, message=message, at=tried.started_at)
     expected = None if run.head is None and parent == run.started.base_sha else parent
@@ -190,7 +192,7 @@ def _handed_on_already(here: Services, run: Run, ref: AttemptRef, work: JudgedWo
     repo, key = run.started.issue.repo, push_key(run.id, ref.stage, ref.number)
     head = patiently(lambda: here.workspaces.remote_head(repo, run.started.branch))
     if head is None or here.effects.intended(f"{key}:{head}") != head:
-        raise Elsewhere(_GONE)
+        raise Elsewhere
     here.effects.once(f"{key}:{head}", "push", lambda: head, find=None, claim=claim, run_id=run.id)
     patiently(lambda: here.workspaces.fetch(repo, run.started.branch))
     return digest(here, run, head, parent=work.parent)
@@ -239,10 +241,6 @@ def clean_up(here: Services, ref: AttemptRef) -> None:
     """The attempt is over and recorded: its worktree and its supervisor's files are not needed any more."""
     here.workspaces.release(ref)
     here.supervisors.release(ref)
-
-
-def _is_here(workspace: Workspace) -> bool:
-    return Path(workspace.path).is_dir()
 
 
 def _spec_path(run: Run) -> str:

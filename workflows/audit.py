@@ -1,10 +1,12 @@
 """The audit: is every journal whole, do the commits agree with it, and are the projections what it says?"""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, func, select
 
 from bot.domain.entries import Unreadable
 from bot.domain.errors import UserError
@@ -13,10 +15,11 @@ from bot.domain.journal import Record, first_break
 from bot.domain.run import Run
 from bot.domain.values import Value
 from workflows import rebuilding
+from workflows.archive import tombstone
 from workflows.database import Database
 from workflows.queries import NEWER
 from workflows.records import records_of
-from workflows.schema.tables import entries, runs
+from workflows.schema.tables import archived_runs, entries, runs
 from workflows.trailers import CommitsSeen, compare_commits
 
 
@@ -47,10 +50,50 @@ def audit(
     """
     run_ids = _run_ids(database)
     if run_id is not None and run_id not in run_ids:
-        raise UserError(f"there is no run `{run_id}`: `issuewright runs list --all` has them all")
+        yield _archived(database, run_id)
+        return
     with rebuilding.rebuilder() as build:
         for each in [run_id] if run_id is not None else run_ids:
             yield _audit(database, each, build, mirrors, rebuild)
+
+
+def count_archived(database: Database) -> int:
+    """How many runs are in files."""
+    with database.snapshot() as connection:
+        return int(connection.execute(select(func.count()).select_from(archived_runs)).scalar_one())
+
+
+def verify_archive(database: Database, file: Path) -> RunAudit:
+    """Compare an archived run's file with what the database kept of the run; raises UserError for another file."""
+    try:
+        data = file.read_bytes()
+        records = [Record.model_validate_json(line) for line in data.splitlines()]
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UserError(f"{file} is no archived run: it should have a journal entry in each line") from None
+    if not records:
+        raise UserError(f"{file} is empty: nothing is archived in it")
+    with database.snapshot() as connection:
+        kept = tombstone(connection, records[0].run_id)
+    return RunAudit(
+        run_id=records[0].run_id, entries=len(records), problems=tuple(_contradictions(records, data, kept))
+    )
+
+
+def _contradictions(records: list[Record], data: bytes, kept: Row[Any] | None) -> Iterator[str]:
+    broken = first_break(records)
+    if broken is not None or len({record.run_id for record in records}) > 1:
+        yield f"the file's chain breaks at entry {broken or 'one of another run'}: it was changed after it was written"
+    if kept is None:
+        yield "the database knows no archived run of that name (if archiving was interrupted, the run is still there)"
+        return
+    head = records[-1]
+    if (head.seq, head.hash) != (kept.head_seq, kept.head_hash):
+        ended = f"entry {kept.head_seq} with hash {kept.head_hash[:12]}…"
+        yield f"the file ends with entry {head.seq} and hash {head.hash[:12]}…, the run ended with {ended}"
+    elif hashlib.sha256(data).hexdigest() != kept.sha256:
+        yield "the file is not, byte for byte, the one that was written, although it tells the same"
 
 
 def _run_ids(database: Database) -> list[str]:
@@ -58,6 +101,18 @@ def _run_ids(database: Database) -> list[str]:
     with database.snapshot() as connection:
         known = connection.execute(select(runs.c.run_id)).scalars()
         return sorted({*known, *connection.execute(select(entries.c.run_id).distinct()).scalars()})
+
+
+def _archived(database: Database, run_id: str) -> RunAudit:
+    """The audit of a run that is in a file, if that is on this machine."""
+    with database.snapshot() as connection:
+        kept = tombstone(connection, run_id)
+    if kept is None:
+        raise UserError(f"there is no run `{run_id}`: `issuewright runs list --all` has them all")
+    if not Path(kept.file).exists():
+        note = f"it is archived, and {kept.file} is not on this machine: `--archive FILE` compares it elsewhere"
+        return RunAudit(run_id=run_id, notes=(note,))
+    return verify_archive(database, Path(kept.file))
 
 
 def _audit(
@@ -98,8 +153,7 @@ def _compare(connection: Connection, run_id: str, build: Callable[[list[Record]]
     try:
         records = records_of(connection, run_id)
     except ValueError as error:
-        why = str(error).splitlines()[0]
-        return _Compared(entries=0, chain=f"the journal has an entry that cannot be read: {why}")
+        return _Compared(entries=0, chain=f"the journal has an entry that cannot be read: {_first_line(error)}")
     if not records:
         return _Compared(entries=0, chain="the journal is empty, although the run is known")
     broken = first_break(records)
@@ -117,6 +171,10 @@ def _compare(connection: Connection, run_id: str, build: Callable[[list[Record]]
         return _Compared(entries=len(records), chain=chain or f"the journal {error}")
     differences = tuple(rebuilding.differences(rebuilding.rows_of(connection, run_id), rebuilt))
     return _Compared(entries=len(records), chain=chain, run=fold(records), differences=differences)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def _rebuild(connection: Connection, run_id: str, build: rebuilding.Rebuilder) -> int:

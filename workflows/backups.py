@@ -16,7 +16,7 @@ from bot.domain.errors import UserError
 from workflows.clock import now
 from workflows.database import Database
 from workflows.maintenance import is_here, leased_workers, sqlite_file
-from workflows.restoration import note_restored
+from workflows.restoration import forget_unfinished_work, note_restored
 from workflows.schema.migrate import VERSION_TABLE, revisions
 from workflows.schema.tables import workers
 
@@ -81,8 +81,10 @@ def restore(database: Database, file: Path) -> Path | None:
 
 
 def restored(database: Database) -> datetime:
-    """Note that this database is older than what was done with it: from here on effects are looked for first."""
+    """Note that this database is older than what was done with it: from here on effects are looked for first, and what
+    was under way begins anew, since the workspaces that its recorded steps speak of are gone."""
     at = now()
+    forget_unfinished_work(database)
     with database.write() as connection:
         # Their leases are of the backup's time.
         connection.execute(delete(workers))

@@ -1,11 +1,29 @@
-"""The one place where the durable layer reads the time."""
+"""The one place where the durable layer reads the time.
 
+A worker's time is GitHub's, which tells it with its answers: what people do carries that time, too, so that nothing is
+too early or too late because this machine's clock is wrong, or was set.
+"""
+
+from collections.abc import Callable
 from datetime import UTC, datetime
+
+
+def _of_this_machine() -> datetime:
+    return datetime.now(UTC)
+
+
+_source: Callable[[], datetime] = _of_this_machine
+
+
+def follow(source: Callable[[], datetime]) -> None:
+    """From now on, `now` is what `source` says."""
+    global _source
+    _source = source
 
 
 def now() -> datetime:
     """The present, UTC, to the microsecond."""
-    return datetime.now(UTC)
+    return _source()
 
 
 def stamp(at: datetime) -> str:

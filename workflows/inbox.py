@@ -2,12 +2,14 @@
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from dbos import DBOS
 from pydantic import TypeAdapter
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from bot.adapters.github import CommentTarget, IssueTarget, Reaction
 from bot.domain.accept import known_cause
@@ -42,6 +44,9 @@ _LOOKS = 20
 """How often facts are gathered anew for one event before it is left to the reconciler."""
 _TRIES = 5
 """How often an event that cannot be decided (its workflow fails) is heard again."""
+_LARGE = 1 << 20
+_one_large_by_one = threading.Lock()
+"""In memory a payload that was parsed is several times as large: readers of large ones take their turn."""
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
@@ -149,11 +154,16 @@ def issue_of(event: Event) -> IssueRef:
 
 
 def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
+    mine = deliveries.c.id == delivery_id
     with here.database.read() as connection:
-        row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one()
+        size = func.length(deliveries.c.payload).label("size")
+        row = connection.execute(select(deliveries.c.event, size).where(mine)).one()
     bot = patiently(here.github.bot)
     try:
-        found = read_delivery(row.event, json.loads(row.payload), bot.id)
+        with _one_large_by_one if row.size > _LARGE else nullcontext():
+            with here.database.read() as connection:
+                payload = connection.execute(select(deliveries.c.payload).where(mine)).scalar_one()
+            found = read_delivery(row.event, json.loads(payload), bot.id)
     except UserError as error:
         DBOS.logger.warning(f"delivery {delivery_id}: {error}")
         return ()

@@ -26,12 +26,12 @@ from bot.domain.moves import Merge, Move, OpenGate, Park, StartAttempt, claim
 from bot.domain.next_moves import THE_RULES, next_moves
 from bot.domain.refs import AttemptRef, IssueRef, RepoRef
 from bot.domain.run import Run
-from workflows import budgets, projections
+from workflows import budgets, due, projections
 from workflows.attempt_keys import deployment_ref
 from workflows.clock import now, stamp
 from workflows.database import Database
 from workflows.records import records_of, row_of
-from workflows.schema.tables import attempts, decisions, deployments, entries, runs
+from workflows.schema.tables import archived_runs, attempts, decisions, deployments, entries, runs
 from workflows.wake import Waker
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -105,10 +105,15 @@ class Journal:
             return live + shipping
 
     def runs_of(self, issue: IssueRef) -> int:
-        """How many runs the issue has had."""
+        """How many runs the issue has had, with those that are archived."""
         with self._database.read() as connection:
-            query = select(runs.c.ordinal).where(runs.c.repo == str(issue.repo), runs.c.issue == issue.number)
-            return max(connection.execute(query).scalars(), default=0)
+            numbers = union(
+                *(
+                    select(table.c.ordinal).where(table.c.repo == str(issue.repo), table.c.issue == issue.number)
+                    for table in (runs, archived_runs)
+                )
+            )
+            return max(connection.execute(numbers).scalars(), default=0)
 
     def decided(self, cause: str) -> Decision | None:
         """What was decided for a cause earlier; None when it is new."""
@@ -198,6 +203,7 @@ class Journal:
         assert after is not None
         connection.execute(insert(entries).values(**row_of(record)))
         projections.update_run(connection, before=run, after=after, entry=entry, at=at)
+        due.settle(connection, run, after, entry)
         if isinstance(entry, AttemptFinished):
             budgets.settle(connection, run, entry)
         self._wake(connection, after, entry, driver_goes_on=driver_goes_on)
@@ -210,19 +216,13 @@ class Journal:
         if isinstance(entry, DeploymentStarted):
             self._waker.deployment(connection, run.id, entry.environment, entry.number, restart=0)
         if isinstance(entry, GateOpened):
-            self._set_timers(connection, run, entry)
+            due.set_timers(connection, self._waker, run, entry)
         if not driver_goes_on and next_moves(run):
             self._waker.drive(connection, run.id, str(run.seq))
         soon = isinstance(entry, _SHOWN_SOON)
         if soon or projections.publisher(connection, run.id) is None:
             workflow_id = self._waker.publish(connection, run.id, str(run.seq), soon=soon)
             projections.set_publisher(connection, run.id, workflow_id)
-
-    def _set_timers(self, connection: Connection, run: Run, entry: GateOpened) -> None:
-        gate = run.plan.gate(entry.gate)
-        for timer, hours in (("remind", gate.remind_after_hours), ("expire", gate.expire_after_hours)):
-            if hours is not None:
-                self._waker.timer(connection, run.id, entry.gate, entry.round, timer, hours * 3600)
 
     @staticmethod
     def _load(connection: Connection, run_id: str) -> Run | None:
@@ -259,7 +259,8 @@ def _has_cause(connection: Connection, run_id: str, cause: str) -> bool:
 
 
 def _run_exists(connection: Connection, run_id: str) -> bool:
-    return connection.execute(select(runs.c.run_id).where(runs.c.run_id == run_id)).first() is not None
+    known = union(*(select(table.c.run_id).where(table.c.run_id == run_id) for table in (runs, archived_runs)))
+    return connection.execute(known).first() is not None
 
 
 def _decided(connection: Connection, cause: str) -> Decision | None:

@@ -25,8 +25,6 @@ LEASE_SECONDS = 20.0
 _LOST_LEASE = 70
 """The exit code of a worker whose lease was taken from it: whatever it still did would be done twice."""
 _LAST_WORDS_SECONDS = 2.0
-BEAT_FILE = ".beat"
-"""In the directory of attempts: touched at every beat, so that supervisors see whether a worker of theirs lives."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, func, select, text, union
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -14,8 +14,17 @@ from workflows.audit import audit
 from workflows.database import Database
 from workflows.leases import database_clock, this_process
 from workflows.reaper import is_alive
-from workflows.schema.migrate import current_revision, newest_revision, revisions
-from workflows.schema.tables import attempts, deliveries, effects, metadata, runs, workers
+from workflows.schema.migrate import current_revision, is_added_to, newest_revision, revisions
+from workflows.schema.tables import (
+    archived_runs,
+    attempts,
+    decisions,
+    deliveries,
+    effects,
+    metadata,
+    runs,
+    workers,
+)
 
 
 class WorkerLine(Value):
@@ -48,6 +57,7 @@ class DatabaseStatus(Value):
     size_bytes: int | None
     wal_bytes: int | None = None
     runs: dict[str, int] = Field(default_factory=dict)
+    archived_runs: int = 0
     agents_at_work: int = 0
     deliveries: dict[str, int] = Field(default_factory=dict)
     oldest_delivery: Oldest | None = None
@@ -57,15 +67,15 @@ class DatabaseStatus(Value):
 
     @property
     def is_current(self) -> bool:
-        """Whether the schema is this release's."""
-        return self.revision == self.newest_revision
+        """Whether the schema is this release's, or has more than it needs."""
+        return self.revision == self.newest_revision or is_added_to(self.revision)
 
 
 def require_schema(database: Database) -> None:
     """Raises UserError, with what to do, unless the database is at this release's schema."""
     is_here(database)
     revision = refuse_newer(database)
-    if revision == newest_revision():
+    if revision == newest_revision() or is_added_to(revision):
         return
     if revision is None:
         raise UserError(f"{shown_url(database)} is empty: start the service once, or run `issuewright db migrate`")
@@ -76,9 +86,10 @@ def require_schema(database: Database) -> None:
 
 
 def refuse_newer(database: Database) -> str | None:
-    """The revision that the database is at (None: it is empty); raises UserError for one of a newer release."""
+    """The revision that the database is at (None: it is empty); raises UserError for one of a newer release that
+    this one cannot work with."""
     revision = current_revision(database)
-    if revision is not None and revision not in revisions():
+    if revision is not None and revision not in revisions() and not is_added_to(revision):
         raise UserError(f"the database is at revision {revision}, of a newer release: use that release, or a newer one")
     return revision
 
@@ -122,6 +133,7 @@ def database_status(database: Database) -> DatabaseStatus:
         return found.model_copy(
             update={
                 "runs": _counts(connection, runs),
+                "archived_runs": connection.execute(select(func.count()).select_from(archived_runs)).scalar_one(),
                 "agents_at_work": connection.execute(at_work).scalar_one(),
                 "deliveries": _counts(connection, deliveries),
                 "oldest_delivery": _oldest_delivery(connection),
@@ -181,10 +193,14 @@ def _is_in_wal_mode(database: Database) -> bool:
 
 def _orphans(database: Database) -> Iterator[str]:
     with database.snapshot() as connection:
-        known = select(runs.c.run_id)
+        here, archived = select(runs.c.run_id), select(archived_runs.c.run_id)
+        for run_id in connection.execute(archived.where(archived_runs.c.run_id.in_(here))).scalars():
+            yield f"run {run_id} is archived, and there all the same"
         for table in metadata.sorted_tables:
-            if table is runs or "run_id" not in table.c:
+            if table in (runs, archived_runs) or "run_id" not in table.c:
                 continue
+            # What was decided in an archived run is remembered, so that it does not count again.
+            known = union(here, archived) if table is decisions else here
             strays = select(table.c.run_id).where(table.c.run_id.is_not(None), table.c.run_id.not_in(known)).distinct()
             for run_id in connection.execute(strays).scalars():
                 yield f"`{table.name}` has rows of run {run_id}, which does not exist"

@@ -22,7 +22,7 @@ def command(journal: Journal, run_id: str, verb: str, argument: str = "", text: 
         raise UserError(f"there is no run `{run_id}` that this release can read: `issuewright runs list --all`")
     if run.is_over:
         raise UserError(f"run `{run_id}` is over ({run.outcome}): nothing can be changed about it any more")
-    at = now()
+    at = max(now(), run.started_at)  # this machine's clock may be behind GitHub's, which the run began by
     event = CommandGiven(
         issue=run.started.issue,
         source="operator",

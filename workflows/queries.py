@@ -17,7 +17,7 @@ from bot.domain.run import Attempt, Run
 from bot.domain.values import Value
 from workflows.database import Database
 from workflows.records import records_of
-from workflows.schema.tables import attempts, costs, deployments, effects, entries, gates, runs
+from workflows.schema.tables import archived_runs, attempts, costs, deployments, effects, entries, gates, runs
 
 NEWER = "this release cannot read its journal: run the release that wrote it, or a newer one"
 
@@ -175,6 +175,9 @@ def _readable(connection: Connection, run_id: str) -> list[Record]:
 def _no_such_run(connection: Connection, run_id: str) -> str:
     """Runs are named after issues; people forget the ordinal, or give the issue alone."""
     wanted = run_id.replace("/", "--").replace("#", "--")
+    query = select(archived_runs.c.archived_at, archived_runs.c.file).where(archived_runs.c.run_id == wanted)
+    if (archived := connection.execute(query).first()) is not None:
+        return f"run `{wanted}` was archived on {archived.archived_at[:10]}: its journal is in {archived.file}"
     near = [r for r in connection.execute(select(runs.c.run_id)).scalars() if r == wanted or r.startswith(f"{wanted}-")]
     hint = f"did you mean {', '.join(near[:5])}?" if near else "`issuewright runs list --all` has them all"
     return f"there is no run `{run_id}`: {hint}"

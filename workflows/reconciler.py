@@ -39,8 +39,9 @@ def reconcile(here: Services) -> int:
     """
     new = 0
     for repo in here.repositories:
-        began = now()
         try:
+            here.github.bot()  # has told the time, at the latest now
+            began = now()
             for event in _missed(here, repo, _read_until(here, repo)):
                 new += inbox.hear(here, event)
             _now_read(here, repo, began - _OVERLAP)

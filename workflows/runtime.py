@@ -4,28 +4,35 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
 from sqlalchemy.engine import make_url
 
+from bot.domain.errors import ForgeError
 from workflows import attempt, deployment, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
+from workflows.clock import follow
 from workflows.database import Database
 from workflows.doorbell import work_queues
-from workflows.leases import Lease, Terms, this_process
-from workflows.outages import is_away
+from workflows.leases import Lease, Terms, Worker, this_process
+from workflows.outages import have_dbos_wait_for_space, is_away
 from workflows.reaper import Reaper
 from workflows.reconciler import reconcile
 from workflows.recovery import DbosRecovery
+from workflows.retention import keep_within_bounds, remove_files
 from workflows.services import Services, wire
 from workflows.sleepers import after_a_sleeper
+from workflows.strays import stop_strays
 from workflows.sweep import sweep
+from workflows.timers import look_again
 from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSION
 
 log = logging.getLogger("issuewright.worker")
 _POLL_SECONDS = 1.0
 """How often a queue is looked at without being called to it by the doorbell."""
 _SWEEP_SECONDS = 5.0
+_TIME_SECONDS = 3.0
 _TIDY_SECONDS = 60.0
 _SILENCE_MILLISECONDS = 30_000
 _GLANCE_SECONDS = 0.5
@@ -54,6 +61,8 @@ def connect_client(database: Database) -> DBOSClient:
 def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     """Launch this process as a worker; its threads run until the process ends."""
     wire(services)
+    _follow_githubs_time(services)
+    have_dbos_wait_for_space()
     lease = Lease(services.database, this_process(services.machine), services.proof, terms)
     lease.take()  # It beats from now on: a launch may take longer than a lease.
     dbos = DBOS(config=_config(services.database, lease.worker.executor_id))
@@ -63,11 +72,26 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     work_queues(dbos, services.database, (INBOX, RUNS, AGENTS, DEPLOYMENTS), services.proof)
     recovery = DbosRecovery(dbos, services.database, lease.worker.executor_id)
     _look_after_others(services, Reaper(services.database, lease.worker, recovery), terms)
-    _every(services, _SWEEP_SECONDS, "sweep", lambda: sweep(services))
+    _every(services, _SWEEP_SECONDS, "sweep", lambda: _look_after_runs(services, lease.worker))
     _every(services, _TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
+    seldom = services.retention.every.total_seconds()
+    _every(services, seldom, "retention", lambda: _keep_within_bounds(services, lease.worker))
     often = services.reconcile_every.total_seconds()
     _every(services, often, "reconciler", lambda: services.ears.time_to_look(often) and reconcile(services))
     return lease
+
+
+def _follow_githubs_time(services: Services) -> None:
+    """The time that counts is GitHub's, which tells it in answering who we are; it is not waited for long."""
+    follow(services.github.now)
+
+    def ask() -> None:
+        with suppress(ForgeError):
+            services.github.bot()
+
+    asking = threading.Thread(target=ask, name="time", daemon=True)
+    asking.start()
+    asking.join(_TIME_SECONDS)
 
 
 def prepare_system_tables(database: Database) -> None:
@@ -124,9 +148,22 @@ def _look_after_others(services: Services, reaper: Reaper, terms: Terms) -> None
     _every(services, min(_GLANCE_SECONDS, terms.look_seconds), "reaper", look)
 
 
+def _look_after_runs(services: Services, worker: Worker) -> None:
+    sweep(services)
+    look_again(services)
+    stop_strays(services, worker)
+
+
 def _tidy_up(services: Services) -> None:
     """Worktrees and kept commits that no open run needs."""
     services.workspaces.leftovers({ref.key for ref in services.journal.work_in_use()})
+
+
+def _keep_within_bounds(services: Services, worker: Worker) -> None:
+    """What was kept long enough: in the database (one worker does that) and on this machine."""
+    keep_within_bounds(services.database, services.retention, worker.executor_id)
+    remove_files(services)
+    services.workspaces.compact()
 
 
 def _every(services: Services, seconds: float, name: str, work: Callable[[], object]) -> None:

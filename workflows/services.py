@@ -28,6 +28,18 @@ class AgentDefaults:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """How many days what is kept (`runs` None: for ever), and how often that is seen to."""
+
+    runs: float | None
+    deliveries: float
+    workflows: float
+    attempts: float
+    archive: Path
+    every: timedelta
+
+
+@dataclass(frozen=True)
 class Services:
     """Everything that a workflow reaches for. One object a process."""
 
@@ -48,6 +60,7 @@ class Services:
     commands_directory: Path
     reconcile_every: timedelta
     machine: str
+    retention: Retention
     ears: Ears = field(default_factory=Ears)
     proof: Proof = field(default_factory=Proof)
 

@@ -13,6 +13,7 @@ from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Run
 from workflows.drive import record
+from workflows.rewinding import failed_step
 from workflows.schema.tables import attempts, runs
 from workflows.services import Services
 from workflows.wake import AGENTS, VERSION
@@ -98,9 +99,7 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
 def _go_on(run: Run, workflow_id: str) -> None:
     """Execute a failed attempt from the step on that failed. From its beginning it would get a fresh workspace, and
     what the agent had written, and was paid for, would be gone."""
-    steps = DBOS.list_workflow_steps(workflow_id)
-    failed = [step["function_id"] for step in steps if step["error"] is not None]
-    start = min(failed, default=max((step["function_id"] for step in steps), default=0) + 1)
+    start = failed_step(DBOS.list_workflow_steps(workflow_id))
     repo = str(run.started.issue.repo)
     try:
         DBOS.rewind_workflow(

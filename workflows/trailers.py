@@ -45,6 +45,13 @@ def compare_commits(run: Run, mirrors: Path) -> CommitsSeen:
     return CommitsSeen(checked=checked, problems=(*problems, *squash.problems), notes=(*notes, *squash.notes))
 
 
+def is_of(message: str, run: Run, attempt: Attempt) -> bool:
+    """Whether a commit's message says that it is what this very attempt handed on."""
+    told = _trailers(message)
+    named = (told.get("Run"), told.get("Stage"), told.get("Attempt"), told.get("Journal"))
+    return named == (run.id, attempt.started.stage, str(attempt.started.number), f"{attempt.seq}:{attempt.hash}")
+
+
 def _handed_on(run: Run) -> Iterator[Attempt]:
     """The attempts that ended with a commit of their own (some find that nothing has to be changed)."""
     for state in run.stages.values():

@@ -23,6 +23,24 @@ ROUTINE_SECONDS = 12.0
 soon; that a stage has ended and the next has begun may take a little."""
 
 
+def reading(delivery_id: str, tries: int) -> str:
+    """The workflow that reads a delivery, at that try."""
+    return f"inbox:{delivery_id}:{tries}"
+
+
+def run_of(workflow_id: str) -> str | None:
+    """The run that a workflow works for; None for those that read what comes in."""
+    kind, _, rest = workflow_id.partition(":")
+    match kind:
+        case "drive" | "publish" | "timer" | "deploy":
+            return rest.partition(":")[0]
+        case "attempt":
+            # The attempt's key: run, stage, number.
+            return rest.partition(":")[0].rsplit(".", 2)[0]
+        case _:
+            return None
+
+
 class Waker:
     """Enqueues workflows by name, on a connection that the caller commits."""
 
@@ -34,7 +52,7 @@ class Waker:
 
         What is said `about` one issue is heard one after the other, so that nobody is answered twice at once.
         """
-        self._enqueue(connection, "inbox", INBOX, f"inbox:{delivery_id}:{tries}", delivery_id, partition=about)
+        self._enqueue(connection, "inbox", INBOX, reading(delivery_id, tries), delivery_id, partition=about)
 
     def hear(self, connection: Connection, name: str, event: str, about: str) -> None:
         """Have an event (as JSON) heard that no delivery has told of; once for each `name`."""
@@ -65,10 +83,18 @@ class Waker:
         self._enqueue(connection, "deploy", DEPLOYMENTS, workflow_id, *arguments, partition=run_id)
 
     def timer(
-        self, connection: Connection, run_id: str, gate: str, round: int, timer: str, delay_seconds: float
+        self,
+        connection: Connection,
+        run_id: str,
+        gate: str,
+        round: int,
+        timer: str,
+        delay_seconds: float | None,
+        *,
+        again: str = "",
     ) -> None:
-        """Have the run looked at again when a gate's time has come."""
-        workflow_id = f"timer:{run_id}:{gate}:{round}:{timer}"
+        """Have the run looked at again when a gate's time has come (None: now); `again` tells one look from another."""
+        workflow_id = f"timer:{run_id}:{gate}:{round}:{timer}{again and f':{again}'}"
         arguments = (run_id, gate, round, timer)
         self._enqueue(connection, "timer", RUNS, workflow_id, *arguments, partition=run_id, delay=delay_seconds)
 

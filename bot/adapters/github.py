@@ -73,6 +73,10 @@ class GitHub:
         self._one_repo = self._one_repo or repo
         return Repository(repo, self._app, self._clients)
 
+    def now(self) -> datetime:
+        """What time it is for GitHub, as far as it has told: no request."""
+        return self._app.clock.now()
+
     def token_refused(self) -> bool:
         """Called on a 401."""
         return self._clients.token_refused(self._bot_installation())

@@ -1,14 +1,17 @@
 """The GitHub App's identity: it signs JWTs, finds installations, and keeps their tokens and clients."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import github
-from github import UnknownObjectException
+from github import GithubException, UnknownObjectException
 from github.Auth import AppAuth, Auth
 from github.InstallationAuthorization import InstallationAuthorization
 
+from bot.adapters.github_clock import Clock
 from bot.adapters.github_connection import connection_settings
 from bot.adapters.github_errors import forge_errors
 from bot.domain.errors import NotFound
@@ -26,8 +29,11 @@ TOKEN_PERMISSIONS = {
 }
 # Long enough for a slow `git push` that has just read the token.
 REFRESH_BEFORE_EXPIRY = timedelta(minutes=5)
+_ALGORITHM = "RS256"
 # A token refused when younger than this was not refused for its age.
 _YOUNG = timedelta(minutes=1)
+
+_Answer = TypeVar("_Answer")
 
 
 class AppCredentials:
@@ -39,16 +45,19 @@ class AppCredentials:
         app_id: int,
         private_key: str,
         installation_ids: Mapping[str, int],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         """`installation_ids` maps `owner/name` to the installation, as far as they are known already."""
         self._app_id = app_id
-        self._integration = github.GithubIntegration(auth=AppAuth(app_id, private_key), **connection_settings(api_url))
+        self.clock = Clock()
+        sign = AppAuth.create_jwt_sign(private_key, _ALGORITHM)
+        auth = AppAuth(app_id, sign_func=lambda claims: sign(self._in_githubs_time(claims)))
+        self._integration = github.GithubIntegration(auth=auth, **connection_settings(api_url))
         self._installations = dict(installation_ids)
         self._some_installation = next(iter(installation_ids.values()), None)
         self._slug: str | None = None
         self._tokens: dict[int, tuple[InstallationAuthorization, datetime]] = {}
-        self._now = now
+        self._now = now or self.clock.now
         # PyGithub's objects are not thread-safe; the lock also lets one thread mint while the others wait.
         self._lock = threading.RLock()
 
@@ -65,7 +74,8 @@ class AppCredentials:
         with self._lock:
             known = self._installations.get(str(repo))
             if known is None:
-                found = self._integration.get_repo_installation(repo.owner, repo.name)
+                found = self._signed(lambda: self._integration.get_repo_installation(repo.owner, repo.name))
+                self.clock.hear(found.raw_headers)
                 known, self._slug = found.id, found.app_slug
                 self._installations[str(repo)] = known
             return known
@@ -75,7 +85,7 @@ class AppCredentials:
         """Some installation, for what is the same in all of them: 1 request if none is known, else none."""
         with self._lock:
             if self._some_installation is None:
-                found = next(iter(self._integration.get_installations()), None)
+                found = self._signed(lambda: next(iter(self._integration.get_installations()), None))
                 if found is None:
                     raise NotFound(f"{self} is not installed on any repository")
                 self._some_installation, self._slug = found.id, found.app_slug
@@ -86,7 +96,7 @@ class AppCredentials:
         """The App's name in logins: 1 request, or none after an installation was looked up."""
         with self._lock:
             if self._slug is None:
-                self._slug = self._integration.get_app().slug
+                self._slug = self._signed(lambda: self._integration.get_app().slug)
             return self._slug
 
     @forge_errors
@@ -101,7 +111,9 @@ class AppCredentials:
 
     def _mint(self, installation_id: int) -> InstallationAuthorization:
         try:
-            return self._integration.get_access_token(installation_id, TOKEN_PERMISSIONS)
+            made = self._signed(lambda: self._integration.get_access_token(installation_id, TOKEN_PERMISSIONS))
+            self.clock.hear(made.raw_headers)
+            return made
         except UnknownObjectException:
             # Uninstalled, perhaps to be installed again under another id: look it up anew the next time.
             self._some_installation = None
@@ -109,6 +121,21 @@ class AppCredentials:
                 name: known for name, known in self._installations.items() if known != installation_id
             }
             raise
+
+    def _signed(self, ask: Callable[[], _Answer]) -> _Answer:
+        """Make a request that is signed with the time; once more when GitHub refuses it, and says that it is another
+        time than we had thought."""
+        try:
+            return ask()
+        except GithubException as refused:
+            if refused.status != 401 or not self.clock.hear(refused.headers):
+                raise
+            return ask()
+
+    def _in_githubs_time(self, claims: dict[str, Any]) -> dict[str, Any]:
+        """PyGithub takes the time from this machine, whose clock may be wrong."""
+        off = round(self.clock.now().timestamp() - time.time())
+        return {**claims, "iat": claims["iat"] + off, "exp": claims["exp"] + off}
 
     def forget_token(self, installation_id: int, token: str) -> bool:
         """Drop `token` after GitHub refused it; True when it was old enough for a new one to do better."""

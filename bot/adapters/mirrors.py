@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -74,6 +75,25 @@ class Mirrors:
         for path in sorted(self._directory.glob("*.git")):
             _mend_config(path)
             yield path, Git(path, protocols=self._protocols)
+
+    def compact(self, *, every_seconds: float, unused_seconds: float) -> int:
+        """Pack what fetches and attempts have left in mirrors that were not packed lately; how many that were.
+
+        Where nobody is at work, what no ref has named for so long goes, too: judged trees have no name before they are
+        committed and pushed.
+        """
+        done = 0
+        for path, git in self.existing():
+            packed = path / "issuewright" / "packed"
+            if packed.exists() and time.time() - packed.stat().st_mtime < every_seconds:
+                continue
+            if not any(path.glob("worktrees/*")):
+                git.run("gc", "--quiet", f"--prune={int(unused_seconds)}.seconds.ago")
+            else:
+                git.run("repack", "--quiet", "-d", "--geometric=2")
+            packed.touch()
+            done += 1
+        return done
 
     @contextmanager
     def lock(self, mirror: Mirror) -> Iterator[Git]:

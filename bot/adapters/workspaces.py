@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.adapters import git_contents, snapshots, worktrees
+from bot.adapters import commit_messages, git_contents, snapshots, worktrees
 from bot.adapters.diffs import read_contents
 from bot.adapters.flocks import forget, locked
 from bot.adapters.git import Git, Remote
@@ -18,7 +18,7 @@ from bot.adapters.git_errors import GitFailed
 from bot.adapters.git_push import push_result
 from bot.adapters.mirrors import Mirror, Mirrors, branch_ref, commit_id
 from bot.domain.checks.work import Contents
-from bot.domain.errors import Transient
+from bot.domain.errors import NotFound, Transient
 from bot.domain.refs import AttemptRef, RepoRef
 from bot.domain.trees import (
     Conflict,
@@ -93,6 +93,13 @@ class Workspaces:
         mirror = self._mirrors.open(repo)
         words = ("push", "--porcelain", "--no-verify", "--force", "origin", f"{commit_id(sha)}:{ref}")
         self._mirrors.over_network(mirror, mirror.git, *words)
+
+    def messages(self, repo: RepoRef, branch: str, *, since: str) -> dict[str, str]:
+        """The messages of the branch's commits, as GitHub has it now, that `since` does not contain."""
+        with suppress(NotFound):
+            self.fetch(repo, branch)
+        git = self._mirrors.open(repo).git
+        return commit_messages.messages(git, commit_messages.commits_on(git, branch, since=since))
 
     # -- an attempt's files -------------------------------------------------------------------------------------
 
@@ -170,6 +177,10 @@ class Workspaces:
                 with self._mirrors.lock_path(mirror_path) as descriptor:
                     released |= drop_refs(replace(git, holding=(descriptor,), mends=True), refs)
         return released
+
+    def compact(self, *, every_seconds: float = 86_400.0, unused_seconds: float = 14 * 86_400.0) -> int:
+        """Keep this machine's mirrors small; see `Mirrors.compact`. How many were packed."""
+        return self._mirrors.compact(every_seconds=every_seconds, unused_seconds=unused_seconds)
 
     # -- commits ------------------------------------------------------------------------------------------------
 

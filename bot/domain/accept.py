@@ -33,6 +33,7 @@ from bot.domain.facts import Facts
 from bot.domain.permissions import Permission
 from bot.domain.run import Run
 from bot.domain.starting import start
+from bot.domain.timers import timers
 from bot.domain.votes import approve, reject
 from bot.domain.wording import quoted
 
@@ -42,6 +43,8 @@ MAY_BE_MERGED = ("clean", "unstable", "has_hooks")
 """GitHub's words for a pull request that its rules allow to merge."""
 
 _CLOCK_GRAIN = timedelta(seconds=1)
+_A_LITTLE = timedelta(minutes=1)
+"""How much too soon a timer may be: so far two clocks may be apart that both are right."""
 
 
 def accept(run: Run | None, event: Event, facts: Facts) -> Decision:
@@ -64,7 +67,7 @@ def accept(run: Run | None, event: Event, facts: Facts) -> Decision:
         case PullRequestChanged():
             return _pull_changed(run, event, facts)
         case TimerDue():
-            return _timer(run, event)
+            return _timer(run, event, facts)
 
 
 def known_cause(event: Event, facts: Facts) -> str | None:
@@ -172,9 +175,14 @@ def _pull_changed(run: Run, event: PullRequestChanged, facts: Facts) -> Decision
     return Accepted(entry=HeadMoved(head=pull.head_sha, by=event.by), cause=f"head:{pull.head_sha}:{run.seq}")
 
 
-def _timer(run: Run, event: TimerDue) -> Decision:
-    if run.open_gate(event.gate, event.round) is None:
+def _timer(run: Run, event: TimerDue, facts: Facts) -> Decision:
+    gate = run.open_gate(event.gate, event.round)
+    if gate is None:
         return Ignored(why="that gate is not open any more")
+    due = dict(timers(run.plan.gate(event.gate), gate.shown_at or gate.opening_at)).get(event.timer)
+    if due is None or facts.now < due - _A_LITTLE:
+        # A clock was ahead when it woke us. The sweep sees to it that the timer comes again.
+        return Ignored(why="its time has not come yet")
     cause = f"timer:{event.gate}:{event.round}:{event.timer}"
     return Accepted(entry=TimerFired(gate=event.gate, round=event.round, timer=event.timer), cause=cause)
 

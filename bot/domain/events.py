@@ -6,6 +6,7 @@ from typing import Literal
 from bot.domain.entries import Recorded
 from bot.domain.forge import Actor, Review
 from bot.domain.refs import IssueRef
+from bot.domain.timers import Timer
 from bot.domain.values import Value
 
 
@@ -69,7 +70,7 @@ class TimerDue(Value):
 
     gate: str
     round: int
-    timer: Literal["remind", "expire"]
+    timer: Timer
 
 
 class MoveMade(Value):

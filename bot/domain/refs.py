@@ -71,6 +71,12 @@ class AttemptRef(Value):
         """Natural key, stable over restarts and safe as a file name: `acme--tally--7/builder/2` with `/` as `.`."""
         return f"{self.run_id}.{self.stage}.{self.number}"
 
+    @classmethod
+    def of_key(cls, key: str) -> "AttemptRef | None":
+        """The attempt with this key; None when it is no attempt's."""
+        run_id, stage, number = (*key.rsplit(".", 2), "", "")[:3]
+        return cls(run_id=run_id, stage=stage, number=int(number)) if run_id and stage and number.isdigit() else None
+
 
 def run_id(issue: IssueRef, ordinal: int) -> str:
     """The id of the `ordinal`-th run (from 1) of an issue: `acme--tally--7`, then `acme--tally--7-2`."""

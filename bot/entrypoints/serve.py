@@ -7,21 +7,24 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import uvicorn
 
+from bot.adapters.supervisor.beat import BEAT
 from bot.domain.errors import UserError
 from bot.entrypoints.settings import Settings
 from bot.entrypoints.wiring import build_app, build_services, open_database
 from workflows.database import Database
-from workflows.leases import BEAT_FILE, Lease, Terms
+from workflows.leases import Lease, Terms
 from workflows.runtime import Limits, start_worker
 
 log = logging.getLogger("issuewright")
 PID_FILE = "service.pid"
+_CONNECTIONS_SECONDS, _LAST_SECONDS = 2.0, 4.0
 
 
 def serve(settings: Settings) -> NoReturn:
@@ -29,8 +32,7 @@ def serve(settings: Settings) -> NoReturn:
     listener = _listen(settings)
     lease = _start_worker(settings, open_database(settings))
     _write_pid(settings.directory)
-    _answer(settings, listener)
-    _end(settings, lease)
+    _answer(settings, listener, lease)
 
 
 def serve_webhook(settings: Settings) -> NoReturn:
@@ -38,15 +40,19 @@ def serve_webhook(settings: Settings) -> NoReturn:
     listener = _listen(settings)
     open_database(settings)
     _write_pid(settings.directory)
-    _answer(settings, listener)
-    _end(settings, None)
+    _answer(settings, listener, None)
 
 
 def serve_worker(settings: Settings) -> NoReturn:
     """A worker alone; as many as you like may share one PostgreSQL."""
     stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        _later(_LAST_SECONDS, lambda: os._exit(0))
+        stopped.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     lease = _start_worker(settings, open_database(settings))
     log.info("working for %s", ", ".join(settings.repositories))
     stopped.wait()
@@ -56,13 +62,15 @@ def serve_worker(settings: Settings) -> NoReturn:
 def _start_worker(settings: Settings, database: Database) -> Lease:
     services = build_services(settings, database)
     limits = Limits(settings.agents_per_worker, settings.agents_per_repository, settings.agents_in_all)
-    terms = Terms(settings.lease_seconds, settings.data_dir / "attempts" / BEAT_FILE)
+    terms = Terms(settings.lease_seconds, settings.data_dir / "attempts" / BEAT)
     return start_worker(services, limits, terms)
 
 
-def _answer(settings: Settings, listener: socket.socket) -> None:
+def _answer(settings: Settings, listener: socket.socket, lease: Lease | None) -> NoReturn:
     log.info("listening on http://%s for %s", settings.listen, ", ".join(settings.repositories))
-    _Server(uvicorn.Config(build_app(settings), log_config=None, access_log=False, lifespan="off")).run([listener])
+    config = uvicorn.Config(build_app(settings), log_config=None, access_log=False, lifespan="off")
+    _Server(config, lambda: _end(settings, lease)).run([listener])
+    _end(settings, lease)
 
 
 def _end(settings: Settings, lease: Lease | None) -> NoReturn:
@@ -79,13 +87,24 @@ def _end(settings: Settings, lease: Lease | None) -> NoReturn:
 class _Server(uvicorn.Server):
     """Stops at the first signal, and at once at the second."""
 
+    def __init__(self, config: uvicorn.Config, end: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._end = end
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
             os._exit(128 + sig)
-        # Open connections get a moment; nothing may keep the process from ending.
-        threading.Timer(3.0, os._exit, (0,)).start()
+        # Open connections get a moment; nothing, a database that is away neither, may keep the process from ending.
+        _later(_CONNECTIONS_SECONDS, self._end)
+        _later(_LAST_SECONDS, lambda: os._exit(0))
         # Not uvicorn's own: it raises the signal again at its end, which would be ours before we have tidied up.
         self.should_exit = True
+
+
+def _later(seconds: float, do: Callable[[], object]) -> None:
+    timer = threading.Timer(seconds, do)
+    timer.daemon = True
+    timer.start()
 
 
 def _listen(settings: Settings) -> socket.socket:

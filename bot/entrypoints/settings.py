@@ -35,6 +35,20 @@ class AgentSettings(BaseModel):
     settings: dict[str, dict[str, AgentSetting]] = Field(default_factory=dict)
 
 
+class RetentionSettings(BaseModel):
+    """What is kept, and for how many days. Runs are kept for ever unless told otherwise; then they go to `archive_dir`
+    (default: `archive` in `data_dir`). Deliveries, the workflow engine's own rows and attempts' files go for good."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep_runs_days: float | None = Field(default=None, ge=0)
+    keep_deliveries_days: float = Field(default=30.0, ge=0)
+    keep_workflows_days: float = Field(default=14.0, ge=0)
+    keep_attempts_days: float = Field(default=30.0, ge=0)
+    archive_dir: Path | None = None
+    every_seconds: float = Field(default=3600.0, gt=0)
+
+
 class Settings(BaseModel):
     """All settings of a service. Paths are absolute once loaded."""
 
@@ -54,11 +68,19 @@ class Settings(BaseModel):
     agent_calls_file: Path | None = None
     reconcile_seconds: float = Field(default=60.0, gt=0)
     max_delivery_bytes: int = Field(default=25 * 1024 * 1024, gt=0)
+    max_pending_bytes: int = Field(default=128 * 1024 * 1024, gt=0)
     agents_per_worker: int = Field(default=4, gt=0)
     agents_per_repository: int = Field(default=2, gt=0)
     agents_in_all: int = Field(default=64, gt=0)
     lease_seconds: float = Field(default=20.0, ge=2.0, le=600.0)
+    worker_patience_seconds: float | None = Field(default=None, ge=0)
     agents: AgentSettings = AgentSettings()
+    retention: RetentionSettings = RetentionSettings()
+
+    @property
+    def archive_dir(self) -> Path:
+        """Where archived runs go."""
+        return self.retention.archive_dir or self.data_dir / "archive"
 
     @property
     def host(self) -> str:
@@ -110,7 +132,8 @@ def load(directory: Path) -> Settings:
 
 
 def _from_environment() -> dict[str, str]:
-    known = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields if name not in ("directory", "agents")}
+    nested = ("directory", "agents", "retention")
+    known = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields if name not in nested}
     found = {name: os.environ[variable] for variable, name in known.items() if variable in os.environ}
     system = os.environ.get("DBOS_SYSTEM_DATABASE_URL")
     if system is not None and found.setdefault("database_url", system) != system:
@@ -140,6 +163,9 @@ def _absolute(settings: Settings, directory: Path) -> dict[str, object]:
         for name, values in settings.agents.settings.items()
     }
     found["agents"] = settings.agents.model_copy(update={"settings": agents})
+    if settings.retention.archive_dir is not None:
+        archive = directory / settings.retention.archive_dir
+        found["retention"] = settings.retention.model_copy(update={"archive_dir": archive})
     return found
 
 
@@ -156,6 +182,11 @@ def _checked(settings: Settings) -> Settings:
         settings.repos  # noqa: B018
         if not settings.host or not 0 <= settings.port < 65536:
             raise ValueError("`listen` is HOST:PORT")
+        if settings.worker_patience_seconds and settings.worker_patience_seconds < settings.lease_seconds / 2:
+            raise ValueError(
+                "`worker_patience_seconds` is 0 (for ever) or at least half of `lease_seconds`: between two beats of a "
+                "worker agents would be stopped"
+            )
     except ValueError as error:
         raise UserError(f"{settings.directory / SETTINGS_FILE}: {error}") from None
     return settings

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from hashlib import sha256
@@ -21,6 +22,9 @@ log = logging.getLogger("issuewright.webhook")
 PATIENCE_SECONDS = 3.0
 """How long a delivery may wait for the database; GitHub itself gives up after ten seconds."""
 _LARGE = 1 << 18
+_READ_SECONDS = 10.0
+"""How long a body may take: as long as GitHub itself waits for an answer."""
+_HANG_UP = {"connection": "close"}
 
 Store = Callable[[str, str, str, str], "Future[bool]"]
 """Keeps (delivery id, event, payload, what it is about) and wakes its reader, without waiting for that; False when it
@@ -29,19 +33,46 @@ Ready = Callable[[], str | None]
 """Why the service cannot take work now; None when it can."""
 
 
-def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int) -> FastAPI:
+class _Room:
+    """The bytes of deliveries that may be in memory at the same time; whoever takes them gives them back."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+
+    def take(self, count: int) -> bool:
+        """False when there is no room for so many."""
+        if count > self._free:
+            return False
+        self._free -= count
+        return True
+
+    def give(self, count: int) -> None:
+        self._free += count
+
+
+def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int, max_bytes_at_once: int) -> FastAPI:
     """The webhook service. `ready` may block: it runs in a thread."""
     app = FastAPI(title="Issuewright", docs_url=None, redoc_url=None, openapi_url=None)
-    key = secret.encode()
+    key, room, one_by_one = secret.encode(), _Room(max_bytes_at_once), threading.Lock()
+
+    def parsed(body: bytes) -> dict[str, Any] | str:
+        # In memory a payload that was parsed is several times as large.
+        with one_by_one:
+            return _payload(body)
 
     @app.post("/webhook")
     async def webhook(request: Request) -> Response:
         if not request.headers.get("content-type", "").startswith("application/json"):
             return _no(415, "send application/json: set the webhook's content type to that")
-        body = await _read(request, max_bytes)
-        if body is None:
-            # The rest of the body is still on its way: nobody is going to read it.
-            return _no(413, f"the delivery is larger than {max_bytes} bytes", {"connection": "close"})
+        body = bytearray()
+        try:
+            refusal = await _read(request, body, max_bytes, room)
+            # When there is one, the rest of the body is still on its way: nobody is going to read it.
+            return refusal or await answer(request, bytes(body))
+        finally:
+            room.give(len(body))
+
+    async def answer(request: Request, body: bytes) -> Response:
         if not _is_signed(key, body, request.headers.get("x-hub-signature-256")):
             return _no(401, "the signature is missing or wrong: check the webhook's secret")
         delivery_id, event = request.headers.get("x-github-delivery"), request.headers.get("x-github-event")
@@ -49,7 +80,7 @@ def create_app(*, secret: str, store: Store, ready: Ready, max_bytes: int) -> Fa
         if problem is not None or delivery_id is None or event is None:
             return _no(400, problem or "malformed")
         # Reading a large one takes so long that the others would notice.
-        payload = await anyio.to_thread.run_sync(_payload, body) if len(body) > _LARGE else _payload(body)
+        payload = await anyio.to_thread.run_sync(parsed, body) if len(body) > _LARGE else _payload(body)
         if isinstance(payload, str):
             return _no(400, payload)
         try:
@@ -87,17 +118,24 @@ def _no(status: int, reason: str, headers: Mapping[str, str] | None = None) -> R
     return JSONResponse({"error": reason}, status_code=status, headers=headers)
 
 
-async def _read(request: Request, max_bytes: int) -> bytes | None:
-    """The raw body, which is what was signed; None as soon as it is larger than allowed."""
+async def _read(request: Request, body: bytearray, max_bytes: int, room: _Room) -> Response | None:
+    """Read the raw body, which is what was signed, into `body`, as far as there is room for it; the answer to one that
+    is too large, too slow, or too much with all the others."""
+    too_large = _no(413, f"the delivery is larger than {max_bytes} bytes", _HANG_UP)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            return None
-    return bytes(body)
+        return too_large
+    try:
+        with anyio.fail_after(_READ_SECONDS):
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > max_bytes:
+                    return too_large
+                if not room.take(len(chunk)):
+                    return _no(503, "too much is being delivered at once: deliver again later", _HANG_UP)
+                body += chunk
+    except TimeoutError:
+        return _no(408, f"the delivery did not come within {_READ_SECONDS:.0f} seconds", _HANG_UP)
+    return None
 
 
 def _is_signed(key: bytes, body: bytes, signature: str | None) -> bool:

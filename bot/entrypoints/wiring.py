@@ -15,6 +15,7 @@ from bot.adapters.workspaces import Workspaces
 from bot.domain.errors import UserError
 from bot.domain.refs import RepoRef
 from bot.domain.trees import Identity
+from bot.entrypoints.operator.opening import explained
 from bot.entrypoints.settings import Settings
 from bot.entrypoints.webhook import PATIENCE_SECONDS, create_app
 from workflows.claims import Claims
@@ -22,18 +23,19 @@ from workflows.database import Database
 from workflows.effects import Effects
 from workflows.intake import Intake
 from workflows.journal import Journal
-from workflows.proof import Proof
+from workflows.proof import SURE, Proof
 from workflows.runtime import connect_client, prepare_system_tables
 from workflows.schema.migrate import migrate
-from workflows.services import AgentDefaults, Services
+from workflows.services import AgentDefaults, Retention, Services
 from workflows.wake import Waker
 
 
 def open_database(settings: Settings) -> Database:
-    """The one database, brought to this release's schema."""
+    """The one database, brought to this release's schema; raises UserError with what to do when that fails."""
     database = Database(settings.database)
-    migrate(database)
-    prepare_system_tables(database)
+    with explained():
+        migrate(database)
+        prepare_system_tables(database)
     return database
 
 
@@ -55,6 +57,7 @@ def build_app(settings: Settings) -> FastAPI:
         store=intake.store,
         ready=ready,
         max_bytes=settings.max_delivery_bytes,
+        max_bytes_at_once=max(settings.max_pending_bytes, settings.max_delivery_bytes),
     )
 
 
@@ -84,7 +87,11 @@ def build_services(settings: Settings, database: Database) -> Services:
             token=token,
             author=Identity(name="Issuewright", email="issuewright@users.noreply.github.com"),
         ),
-        supervisors=Supervisors(settings.data_dir / "attempts", agent_calls_file=settings.agent_calls_file),
+        supervisors=Supervisors(
+            settings.data_dir / "attempts",
+            agent_calls_file=settings.agent_calls_file,
+            worker_patience_seconds=_patience(settings, database),
+        ),
         operations=Supervisors(settings.data_dir / "operations"),
         templates=Templates().checked(),
         agents=AgentDefaults(settings.agents.default, dict(settings.agents.settings)),
@@ -94,7 +101,23 @@ def build_services(settings: Settings, database: Database) -> Services:
         reconcile_every=timedelta(seconds=settings.reconcile_seconds),
         machine=machine_id(settings.data_dir),
         proof=proof,
+        retention=Retention(
+            runs=settings.retention.keep_runs_days,
+            deliveries=settings.retention.keep_deliveries_days,
+            workflows=settings.retention.keep_workflows_days,
+            attempts=settings.retention.keep_attempts_days,
+            archive=settings.archive_dir,
+            every=timedelta(seconds=settings.retention.every_seconds),
+        ),
     )
+
+
+def _patience(settings: Settings, database: Database) -> float | None:
+    """How long agents work on without a worker. On SQLite nobody else can take their attempts over, so for ever;
+    otherwise they stop before a worker of another machine starts them again."""
+    if settings.worker_patience_seconds is not None:
+        return settings.worker_patience_seconds or None
+    return None if database.is_sqlite else SURE * settings.lease_seconds
 
 
 def _read_key(file: Path) -> str:

@@ -21,14 +21,20 @@ from bot.localhub.recording import Recorder, Recording
 from bot.localhub.rest import ROUTES
 
 
-def build_app(hub: Hub, hang_up: Callable[[Scope], None], recording: Recording | None = None) -> ASGIApp:
-    """The hub as an ASGI application; `hang_up` closes the connection of a request without an answer."""
+def build_app(
+    hub: Hub,
+    hang_up: Callable[[Scope], None],
+    cut_others: Callable[[Scope], int],
+    recording: Recording | None = None,
+) -> ASGIApp:
+    """The hub as an ASGI application; `hang_up` closes the connection of a request without an answer, `cut_others`
+    all connections but that one."""
     log = RequestLog(hub.directory / "requests.jsonl")
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         courier = Courier(hub, recording)
-        app.include_router(control_router(hub, courier, log))
+        app.include_router(control_router(hub, courier, log, cut_others))
         _mount_api(app, hub)
         delivering = asyncio.create_task(courier.run())
         try:

@@ -2,12 +2,14 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import Scope
 
 from bot.localhub import apps, controls, people
 from bot.localhub.control_ci import add_ci
@@ -73,7 +75,7 @@ class Release(_Wanted):
     seed: int | None = None
 
 
-def control_router(hub: Hub, courier: Courier, log: RequestLog) -> APIRouter:
+def control_router(hub: Hub, courier: Courier, log: RequestLog, cut_others: Callable[[Scope], int]) -> APIRouter:
     """Every control operation, for one hub."""
     router = APIRouter(prefix="/_localhub")
     store = hub.store
@@ -154,6 +156,11 @@ def control_router(hub: Hub, courier: Courier, log: RequestLog) -> APIRouter:
     _add_deliveries(router, hub, courier)
     _add_trouble(router, hub)
     add_ci(router, hub)
+
+    @router.post("/connections/cut")
+    async def cut(request: Request) -> Json:
+        # Not in a thread: connections belong to the loop.
+        return {"cut": cut_others(request.scope)}
 
     @router.get("/requests")
     def requests(since: int = 0) -> list[Json]:

@@ -42,6 +42,14 @@ def _hang_up(scope: Scope) -> None:
         transport.abort()
 
 
+def _cut_others(scope: Scope) -> int:
+    """Close every connection but that of this request; what was asked over them still takes place."""
+    others = [transport for peer, transport in _transports.items() if peer != tuple(scope["client"])]
+    for transport in others:
+        transport.abort()
+    return len(others)
+
+
 class _Server(uvicorn.Server):
     """Writes the URL file when requests are answered."""
 
@@ -95,7 +103,7 @@ def serve(directory: Path, port: int, bind: str, record: Path | None) -> None:
         hub.finish_ref_updates()
     recover_pushes(hub)
     config = uvicorn.Config(
-        build_app(hub, _hang_up, Recording(record) if record else None),
+        build_app(hub, _hang_up, _cut_others, Recording(record) if record else None),
         http=cast(Any, _Protocol),
         log_config=None,
         access_log=False,

@@ -241,13 +241,15 @@ def gate_of(gate: str, head: str, round: int = 1) -> e.GateOpening:
 
 
 def test_a_gate_says_exactly_what_is_approved() -> None:
+    verdicts = (Verdict.ok("size", "30 added lines in 2 files"), Verdict.ok("secrets", "No secret"))
     run = s.run_of(
-        *finished("planner", summary="Plan it\n\nIn steps.", questions=("Round up?",)),
+        *finished("planner", summary="Plan it\n\nIn steps.", questions=("Round up?",), verdicts=verdicts),
         e.PullRequestOpened(number=8, node_id="x"),
         gate_of("plan", s.ONE),
         plan=SIX,
     )
     shown = gate_comment(run)
+    assert "| planner | done | Plan it | 30 added lines in 2 files; No secret |" in shown
     assert shown.startswith("### 👋 Gate `plan`: please decide\n\n@mona,")
     for name in ("spec.md", "plan.md", "tasks.md"):
         assert (

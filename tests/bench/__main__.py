@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tests.bench import edge, gates, git_work, latency, machine, start_up, thinking, throughput
+from tests.bench import edge, gates, git_work, latency, machine, soak, start_up, thinking, throughput
 from tests.bench.figures import Figure
 from tests.bench.setting import Setting
 from tests.bench.table import show
@@ -25,6 +25,7 @@ GROUPS = {
     "thinking": thinking.measure,
     "start": start_up.measure,
     "throughput": throughput.measure,
+    "soak": soak.measure,
 }
 RESULTS = Path(__file__).parents[2] / "bench" / "results.json"
 
@@ -43,17 +44,13 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="issuewright-bench-") as folder:
         directory = Path(folder)
         facts = {**machine.facts(), "fsync_ms": machine.fsync_ms(directory), "load_before": machine.load()}
-        with Setting(directory, quick=chosen.quick, database=chosen.database) as setting:
-            for name in chosen.only or GROUPS:
-                begun = time.monotonic()
-                console.print(f"bench: {name} …", highlight=False)
-                try:
-                    figures += GROUPS[name](setting)
-                except Exception:
-                    # The other groups' figures are worth having all the same.
-                    failures[name] = traceback.format_exc()
-                    console.print(failures[name], markup=False, highlight=False)
-                console.print(f"bench: {name} took {time.monotonic() - begun:.0f} s", highlight=False)
+        try:
+            with Setting(directory, quick=chosen.quick, database=chosen.database) as setting:
+                for name in chosen.only or GROUPS:
+                    figures += _measured(console, name, setting, failures)
+        except KeyboardInterrupt:
+            # What is measured by then is worth having.
+            failures["interrupted"] = "ended by Ctrl-C"
     results: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": chosen.quick,
@@ -65,6 +62,21 @@ def main(arguments: list[str]) -> int:
     chosen.output.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     show(Console(width=None if sys.stdout.isatty() else 150), figures, results["machine"])
     return 1 if failures else 0
+
+
+def _measured(console: Console, name: str, setting: Setting, failures: dict[str, str]) -> list[Figure]:
+    """One group's figures; none, and the reason among the failures, when it could not be measured."""
+    begun = time.monotonic()
+    console.print(f"bench: {name} …", highlight=False)
+    try:
+        return GROUPS[name](setting)
+    except Exception:
+        # The other groups' figures are worth having all the same.
+        failures[name] = traceback.format_exc()
+        console.print(failures[name], markup=False, highlight=False)
+        return []
+    finally:
+        console.print(f"bench: {name} took {time.monotonic() - begun:.0f} s", highlight=False)
 
 
 if __name__ == "__main__":

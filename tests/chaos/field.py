@@ -1,11 +1,11 @@
-"""Where a campaign is fought: a world with one or more workers, its database server, and who kills them."""
+"""Where a campaign is fought: a world with one or more processes, its database server, and who kills them."""
 
 import json
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,13 @@ from typing import Any
 import psutil
 from sqlalchemy.exc import DBAPIError
 
-from tests.chaos import team
+from tests.chaos import project, team
+from tests.chaos.disk import Disk
+from tests.chaos.nursery import Nursery, WarmService
 from tests.stories.service import Service
 from tests.stories.world import World
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer, start_server
-
-_CONFIG = "budget:\n  day_usd: 100000\n"
-_SETTINGS = "reconcile_seconds = 3\nagents_per_repository = 4"
-_SERVED = "serve"
 
 
 @dataclass
@@ -30,7 +28,7 @@ class Member:
 
     name: str
     service: Service
-    kills: int = 0
+    works: bool = True
     starts: list[float] = field(default_factory=list)
     stopped: bool = False
     away: bool = False
@@ -51,12 +49,12 @@ class Member:
         code = self.service.exit_code()
         if code is not None and not self.away:
             self.ended.append(code)
+            self.stopped = False
             self.start()
 
     def kill(self) -> None:
         if self.is_alive():
             self.service.kill()
-            self.kills += 1
             self.away = True
         self.stopped = False
 
@@ -72,15 +70,24 @@ class Member:
 
 
 class Field:
-    """A world in `directory`; the first of its members also answers webhooks."""
+    """A world in `directory`, served by one process, or by a webhook and as many workers as there are."""
 
-    def __init__(self, directory: Path, server: PostgresServer | None, url: str | None, workers: int) -> None:
+    def __init__(
+        self, directory: Path, server: PostgresServer | None, url: str | None, workers: int, *, warm: bool = False
+    ) -> None:
         self.directory = directory
         self.server = server
-        self.world = World(directory, url, config=_CONFIG, settings=_SETTINGS, agent=team.__file__)
-        others = [Service(directory, free_port(), "worker") for _ in range(workers - 1)]
-        self.members = [Member(_SERVED, self.world.service)]
-        self.members += [Member(f"worker {number}", service) for number, service in enumerate(others, start=2)]
+        self.disk = Disk(directory / "data" / "worktrees")
+        try:
+            self.world = World(
+                directory, url, config=project.config(directory), settings=project.SETTINGS, agent=team.__file__
+            )
+        except BaseException:
+            self.disk.close()
+            raise
+        self._nursery = Nursery(directory) if warm else None
+        self.members = list(self._members(workers))
+        self.world.service = self.members[0].service
 
     def start(self) -> None:
         """Start everything, and wait until it answers."""
@@ -93,16 +100,25 @@ class Field:
         for trouble in ("webhook-rules", "faults", "lag"):
             self.world.hub.control("DELETE", f"/{trouble}")
         self.world.hub.control("POST", "/deliveries/release", {"order": "shuffle", "seed": 1})
+        self.disk.free()
         for member in self.members:
             member.go_on()
             if not member.is_alive():
                 member.start()
 
     def close(self) -> None:
-        for member in self.members:
-            member.go_on()
-            member.service.close()
-        self.world.close()
+        """End everything, whatever becomes of the rest of it."""
+        with ExitStack() as last_to_first:
+            last_to_first.callback(self.disk.close)
+            last_to_first.callback(self._kill_leftovers)
+            last_to_first.callback(self.world.close)
+            if self._nursery:
+                last_to_first.callback(self._nursery.close)
+            for member in self.members:
+                last_to_first.callback(member.service.close)
+                last_to_first.callback(member.go_on)
+
+    def _kill_leftovers(self) -> None:
         for process in self.leftover_processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -115,6 +131,24 @@ class Field:
             return self.world.query(statement, **values)
         except DBAPIError:
             return None
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.world.is_quiet()
+
+    @property
+    def dbos(self) -> str:
+        """What stands before the names of DBOS's tables."""
+        return "" if self.world.database.is_sqlite else "dbos."
+
+    def held_by(self, member: Member) -> list[str]:
+        """The ids of the workflows that the member executes."""
+        if member.service.process is None or not member.works:
+            return []
+        mine = "SELECT executor_id FROM workers WHERE pid = :pid"
+        held = f"SELECT workflow_uuid FROM {self.dbos}workflow_status WHERE status = 'PENDING' AND executor_id IN"
+        rows = self.query(f"{held} ({mine})", pid=member.service.process.pid)
+        return [row[0] for row in rows or []]
 
     def working(self) -> list[tuple[str, psutil.Process, str]]:
         """The agents and supervisors that live: attempt, process, and which of both it is."""
@@ -130,10 +164,27 @@ class Field:
 
     def leftover_processes(self) -> list[psutil.Process]:
         """Processes that belong to this world but are none of its members."""
-        known = {os.getpid(), *(member.service.process.pid for member in self.members if member.service.process)}
+        known = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+        known |= {member.service.process.pid for member in self.members if member.service.process}
+        if self._nursery is not None:
+            known.add(self._nursery.pid)
         if self.world.hub.process is not None:
             known.add(self.world.hub.process.pid)
         return [p for p in psutil.process_iter() if p.pid not in known and self._is_ours(p)]
+
+    def _members(self, workers: int) -> Iterator[Member]:
+        port = self.world.service.port
+        if workers == 1:
+            yield Member("serve", self._part("serve", port))
+            return
+        yield Member("webhook", self._part("webhook", port), works=False)
+        for number in range(1, workers + 1):
+            yield Member(f"worker {number}", self._part("worker", free_port()))
+
+    def _part(self, command: str, port: int) -> Service:
+        if self._nursery is not None:
+            return WarmService(self._nursery, self.directory, port, command)
+        return Service(self.directory, port, command)
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
@@ -168,9 +219,9 @@ class Fields:
         self._server = server
         self._made: list[Field] = []
 
-    def new(self, directory: Path, workers: int) -> Field:
+    def new(self, directory: Path, workers: int, *, warm: bool = False) -> Field:
         url = self._server.create_database() if self._server else None
-        field = Field(directory, self._server, url, workers)
+        field = Field(directory, self._server, url, workers, warm=warm)
         self._made.append(field)
         return field
 

@@ -5,8 +5,8 @@ import re
 from collections import Counter
 from typing import Any
 
-from tests.chaos.people import Spec
-from tests.localhub.harness import git
+from tests.chaos.evidence import Evidence
+from tests.chaos.people import Spec, calls_of
 from tests.stories.snapshot import snapshot_of_run
 from tests.stories.world import World
 
@@ -18,13 +18,15 @@ _TESTS = re.compile(r"\b\d+(?= passed)|(?<=1 of )\d+(?= failed)")
 _ORDER_MATTERS_NOT = ("comments", "journal")
 
 
-def picture(world: World, spec: Spec, calls: list[str]) -> Picture:
+def picture(evidence: Evidence, spec: Spec) -> Picture:
     """What can be seen of the run, without what differs between two of a kind."""
+    world = evidence.world
     number = spec.issue.number
     seen = snapshot_of_run(world, spec.issue)
-    pull = world.find_pull_request(spec.issue)
+    pull = next(iter(evidence.pulls(spec)), None)
     seen["files"] = _files(world, pull) if pull else ""
-    seen["agent calls"] = sorted(call for call in calls if call.startswith(f"{spec.run_id}."))
+    seen["agent calls"] = calls_of(spec, evidence.calls)
+    seen["deployments"] = sorted(each["environment"] for each in evidence.deployed(spec))
     numbers = {str(number): "<issue>", str(pull["number"]) if pull else "none": "<pull>"}
     plain: Picture = _plain(seen, numbers)
     for part in _ORDER_MATTERS_NOT:
@@ -56,9 +58,7 @@ def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
 
 def _files(world: World, pull: dict[str, Any]) -> str:
     """What the pull request changes, as a diff."""
-    bare = world.hub.directory / "repos" / "acme" / "tally.git"
-    span = f"{pull['base']['sha']}...refs/pull/{pull['number']}/head"
-    return git(bare, "diff", "--no-color", "-U0", span).stdout
+    return world.git("diff", "--no-color", "-U0", f"{pull['base']['sha']}...refs/pull/{pull['number']}/head")
 
 
 def _plain(value: Any, numbers: dict[str, str]) -> Any:

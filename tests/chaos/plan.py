@@ -39,18 +39,23 @@ _EVENTS = ("issues", "issue_comment", "pull_request_review", "pull_request", Non
 
 
 def make_plan(seed: int, kills: int, *, postgres: bool, workers: int) -> Iterator[Trouble]:
-    """Trouble until the service's processes were killed `kills` times."""
+    """Trouble until the service's processes were killed `kills` times. What cannot strike here is left out when its
+    turn comes: the plan is the same with and without a disk that can be filled."""
     chance = random.Random(f"{seed}/{postgres}/{workers}")
     makers: dict[str, tuple[float, Callable[[random.Random], Details]]] = {
         "kill": (10, _a_kill),
         "stop": (2, _a_stop),
         "fault": (6, _a_fault),
         "webhook": (4, _a_webhook_rule),
-        "release": (1.5, lambda chance: {"seed": chance.randrange(1000)}),
+        "release": (1.5, _a_release),
         "lag": (1.5, lambda chance: {"path_regex": chance.choice(_LISTS), "seconds": round(chance.uniform(1, 6), 1)}),
-        "agent": (0.7, lambda chance: {}),
-        "supervisor": (0.5, lambda chance: {}),
-        "hub": (0.7, lambda chance: {}),
+        "agent": (0.7, _nothing),
+        "supervisor": (0.5, _nothing),
+        "agent paused": (0.7, _a_stop),
+        "supervisor paused": (0.7, _a_stop),
+        "hub": (0.7, _nothing),
+        "cut": (1.5, _nothing),
+        "disk": (0.7, _a_stop),
         "database": (1.5 if postgres else 0, _a_crash),
         "zombie": (0.5 if postgres and workers > 1 else 0, lambda chance: {"seconds": chance.uniform(21, 25)}),
     }
@@ -66,6 +71,14 @@ def _pause(chance: random.Random, kind: str) -> float:
     if kind != "kill":
         return round(chance.uniform(0.05, 0.6), 2)
     return round(chance.uniform(0.0, 2.0) if chance.random() < 0.25 else chance.uniform(1.5, 6.0), 2)
+
+
+def _nothing(chance: random.Random) -> Details:
+    return {}
+
+
+def _a_release(chance: random.Random) -> Details:
+    return {"order": "shuffle", "seed": chance.randrange(1000)}
 
 
 def _a_kill(chance: random.Random) -> Details:

@@ -1,10 +1,24 @@
-"""What a campaign rests on: plans that come again, and pictures in which a difference shows."""
+"""What a campaign rests on: plans that come again, kinds that act, pictures in which a difference shows, a command
+line that says how it ended."""
 
-from itertools import islice
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import psutil
+import pytest
+
+from tests.chaos.disk import Disk
 from tests.chaos.picture import differences
 from tests.chaos.plan import make_plan
-from tests.chaos.specs import KINDS, kinds_for
+from tests.chaos.points import Points
+from tests.chaos.resumes import Kill, Resumes
+from tests.chaos.specs import KINDS, REJECTS, Kind
+from tests.stories.points import POINTS
+from tests.stories.service import ROOT
 
 
 def test_a_seed_gives_the_same_plan_again() -> None:
@@ -17,13 +31,33 @@ def test_a_seed_gives_the_same_plan_again() -> None:
 
 def test_every_trouble_is_planned_where_it_can_strike() -> None:
     kinds = {trouble.kind for trouble in make_plan(1, 400, postgres=True, workers=2)}
-    assert kinds >= {"kill", "stop", "zombie", "agent", "supervisor", "hub", "database", "fault", "webhook", "lag"}
+    assert kinds >= {"kill", "stop", "zombie", "agent", "supervisor", "agent paused", "supervisor paused"}
+    assert kinds >= {"hub", "cut", "database", "disk", "fault", "webhook", "release", "lag"}
     assert not {"database", "zombie"} & {trouble.kind for trouble in make_plan(1, 400, postgres=False, workers=1)}
 
 
-def test_a_campaign_opens_specs_of_all_kinds_in_turn() -> None:
-    assert {kind.name for kind in kinds_for(len(KINDS))} == {kind.name for kind in KINDS}
-    assert list(islice(kinds_for(100), 2)) == list(KINDS[:2])
+def test_all_points_are_armed_at_once_and_told_when_nobody_died_there(tmp_path: Path) -> None:
+    points = Points("all")
+    assert len(points.names) == sum(len(each) for each in POINTS.values())
+    assert points.kinds == KINDS
+    (tmp_path / "failpoints").mkdir()
+    points.arm(tmp_path)
+    assert points.not_reached() == list(points.names)
+    (tmp_path / "failpoints" / points.names[0]).unlink()
+    assert points.not_reached() == list(points.names[1:])
+    points.disarm()
+    assert points.not_reached() == []
+
+
+def test_people_do_at_a_later_gate_what_they_did_at_the_last_one() -> None:
+    kind = next(kind for kind in KINDS if kind.name == "rejected")
+    assert [kind.act(f"merge:{number}") for number in (1, 2, 3)] == [
+        REJECTS,
+        kind.acts["merge:2"],
+        kind.acts["merge:2"],
+    ]
+    assert kind.act("plan:1") is None
+    assert Kind("one", acts={"works:builder:1": REJECTS}).act("works:builder:2") is None
 
 
 def test_pictures_differ_where_they_do() -> None:
@@ -35,3 +69,52 @@ def test_pictures_differ_where_they_do() -> None:
     assert differences(picture, lost) == ["/journal: unexpected c", "/journal: missing b"]
     assert len(differences(picture, {**picture, "pull request": {"merged": False}})) == 1
     assert differences({"text": "a\nb"}, {"text": "a\nc"}) == ["/text: -b", "/text: +c"]
+
+
+def test_a_kill_knows_the_runs_it_has_held_up() -> None:
+    workflows = ["drive:acme--tally--3:7.1", "attempt:acme--tally--12.builder.1:0", "inbox:4d"]
+    assert Kill(0.0, workflows).runs == {"acme--tally--3", "acme--tally--12"}
+    assert str(Resumes((1.0, 2.0, 9.0), 4)) == "p50 2.0 s, max 9.0 s, 2 of 3 under 5 s (4 were struck again)"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_disk_is_full_until_it_is_freed(tmp_path: Path) -> None:
+    place = tmp_path / "worktrees"
+    disk = Disk(place)
+    if disk.missing:
+        pytest.skip(disk.missing)
+    try:
+        disk.fill()
+        with pytest.raises(OSError, match="No space left"):
+            (place / "file").write_text("x" * 8192)
+        disk.free()
+        (place / "file").write_text("fits")
+    finally:
+        disk.close()
+    assert not place.is_mount()
+    assert (place / "file").read_text() == "fits"
+
+
+@pytest.mark.parametrize("starts", [(), ("--warm",)], ids=["cold", "warm"])
+def test_a_battle_that_is_interrupted_says_so_and_leaves_nothing_running(
+    tmp_path: Path, starts: tuple[str, ...]
+) -> None:
+    directory = tmp_path / "battle"
+    argv = [sys.executable, "-m", "tests.chaos", *starts, "--kills", "1", "--points", "none", "--dir", str(directory)]
+    process = subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not (directory / "undisturbed" / "service.pid").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "without a verdict" in said
+    assert [p for p in psutil.process_iter() if str(directory) in " ".join(_words(p))] == []
+    assert not (directory / "undisturbed" / "data" / "worktrees").is_mount()
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

@@ -101,7 +101,11 @@ def test_githubs_documented_example() -> None:
 
 def test_githubs_documented_example_opens_the_door() -> None:
     app = create_app(
-        secret="It's a Secret to Everybody", store=lambda *delivery: Future(), ready=lambda: None, max_bytes=100
+        secret="It's a Secret to Everybody",
+        store=lambda *delivery: Future(),
+        ready=lambda: None,
+        max_bytes=100,
+        max_bytes_at_once=100,
     )
     signed = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     with TestClient(app) as client:

@@ -14,7 +14,7 @@ from sqlalchemy import Column
 from bot.domain import entries
 from bot.domain.commands import COMMANDS
 from bot.domain.config import RepoConfig
-from bot.entrypoints.settings import PREFIX, AgentSettings, Settings
+from bot.entrypoints.settings import PREFIX, AgentSettings, RetentionSettings, Settings
 from workflows.schema.tables import metadata
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -59,7 +59,7 @@ def _configuration() -> str:
 
 def _settings() -> str:
     intro = (
-        "`service.toml` in the service's directory. Each but those of agents can be overridden by an environment "
+        "`service.toml` in the service's directory. Each of its first table can be overridden by an environment "
         f"variable `{PREFIX}<NAME>` (lists with commas); `DBOS_SYSTEM_DATABASE_URL` is honoured as the database's URL."
     )
     return "\n\n".join(
@@ -67,6 +67,7 @@ def _settings() -> str:
             f"# Settings of the service\n\n{intro}",
             _table("service.toml", Settings, skip={"directory"}),
             _table("[agents]", AgentSettings),
+            _table("[retention]", RetentionSettings),
         )
     )
 

@@ -501,8 +501,22 @@ def test_closing_the_pull_request_cancels_the_run() -> None:
 # Timers, and what moves came to
 
 
+DAYS = 3 * 86400.0
+
+
+def test_a_timer_that_comes_too_early_changes_nothing() -> None:
+    """By our clock it is time; by GitHub's, which told when the gate was shown, it is not."""
+    due = TimerDue(gate="merge", round=1, timer="remind")
+    shown = AT_GATE.gate.shown_at if AT_GATE.gate else None
+    assert shown is not None
+    at_gate = (shown - facts(seconds=0).now).total_seconds()
+    for hours, expected in ((0.1, Ignored), (23.9, Ignored), (23.99, Accepted), (24.0, Accepted), (2400, Accepted)):
+        assert isinstance(accept(AT_GATE, due, facts(seconds=at_gate + hours * 3600)), expected), hours
+    assert isinstance(accept(AT_GATE, TimerDue(gate="merge", round=1, timer="expire"), facts(seconds=DAYS)), Ignored)
+
+
 def test_a_timer_counts_for_its_own_round_only() -> None:
-    decision = accept(AT_GATE, TimerDue(gate="merge", round=1, timer="remind"), facts())
+    decision = accept(AT_GATE, TimerDue(gate="merge", round=1, timer="remind"), facts(seconds=DAYS))
     assert entry_of(decision) == e.TimerFired(gate="merge", round=1, timer="remind")
     for gate, round in (("merge", 0), ("merge", 2), ("plan", 1)):
         assert isinstance(accept(AT_GATE, TimerDue(gate=gate, round=round, timer="expire"), facts()), Ignored)

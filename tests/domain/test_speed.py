@@ -1,11 +1,15 @@
-"""A run with a very long journal is still decided on at once."""
+"""A run with a very long journal is no burden: counted in calls, which no busy machine changes."""
 
-import time
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 from bot.domain import entries as e
 from bot.domain.agents import AgentStatus
 from bot.domain.fold import fold
 from bot.domain.next_moves import next_moves, waiting_for
+from bot.domain.run import Run
 from bot.domain.verdicts import Verdict
 from tests.domain.samples import MONA, attempt, journal
 
@@ -27,18 +31,29 @@ def _long_history(length: int) -> list[e.Recorded]:
     return history
 
 
-def test_ten_thousand_entries_are_no_burden() -> None:
-    records = journal(*_long_history(10_000))
-    begun = time.perf_counter()
-    run = fold(records)
-    folded = time.perf_counter() - begun
-    assert run is not None
-    assert len(run.stages["builder"].attempts) > 3700
+def _calls(work: Callable[[], object]) -> int:
+    """How many functions are called for `work`."""
+    counted = 0
 
-    begun = time.perf_counter()
-    assert next_moves(run) or waiting_for(run)
-    decided = time.perf_counter() - begun
-    # Ten times what a laptop needs, so that a busy machine does not fail, and something quadratic does.
-    assert folded < 5
-    assert decided < 0.2
-    print(f"fold {folded:.3f} s, next_moves {decided * 1000:.2f} ms")
+    def count(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return counted
+
+
+def _decide(run: Run | None) -> object:
+    assert run is not None
+    return next_moves(run) or waiting_for(run)
+
+
+def test_a_history_twice_as_long_is_at_most_twice_the_work() -> None:
+    short, long = journal(*_long_history(2_000)), journal(*_long_history(4_000))
+    assert _calls(lambda: fold(long)) < 2.2 * _calls(lambda: fold(short))
+    before, after = fold(short), fold(long)
+    assert _calls(lambda: _decide(after)) < 2.2 * _calls(lambda: _decide(before))

@@ -61,7 +61,7 @@ def test_one_is_cut_off_one_is_lost_and_one_sleeps(cluster: Cluster) -> None:
 
     def everything_is_over() -> bool:
         cluster.people.look()
-        return cluster.people.is_done() and cluster._is_quiet()
+        return cluster.people.is_done() and cluster.is_quiet()
 
     cluster.waits("every run to end", everything_is_over, seconds=300)
     print(f"takeover, lease {LEASE:.0f} s: {', '.join(f'{what} {s:.1f} s' for what, s in took.items())}")

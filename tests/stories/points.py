@@ -42,6 +42,9 @@ POINTS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+ELSEWHERE = ("archive.written", "archive.removed")
+"""Points of the operator's commands, which no run passes: tests/entrypoints/test_archive.py dies there."""
+
 REPRESENTATIVE = (
     "inbox.stored",
     "inbox.decided",

@@ -9,19 +9,25 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
+FAILPOINTS = "failpoints"
+"""Where failpoints are armed, below the service's directory."""
 
 
 class Service:
-    """The service in `directory`. `port` is where its webhook listens. `command` may name a part of it."""
+    """The service in `directory`. `port` is where its webhook listens. `command` may name a part of it. What it is
+    started from (`code`) and with may be changed before it is."""
 
     def __init__(self, directory: Path, port: int, command: str = "serve", host: str = "127.0.0.1") -> None:
         self._command = command
         self.host = host
         self.directory = directory
         self.port = port
+        self.code = ROOT
+        self.within: list[str] = []
+        self.environment: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.deaths: list[str] = []
-        self._failpoints = directory / "failpoints"
+        self._failpoints = directory / FAILPOINTS
         self._failpoints.mkdir(exist_ok=True)
         self._armed: dict[str, Path] = {}
         (self._failpoints / "trace").touch()
@@ -30,17 +36,22 @@ class Service:
     def log(self) -> Path:
         return self.directory / "logs" / "service.log"
 
+    @property
+    def arguments(self) -> list[str]:
+        """What it is started with."""
+        return [self._command, "--dir", str(self.directory)]
+
     def spawn(self) -> None:
         """Start it, without waiting for it."""
         assert self.process is None or self.process.poll() is not None, "the service is running"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot.entrypoints.cli", self._command, "--dir", str(self.directory)],
+                [*self.within, sys.executable, "-m", "bot.entrypoints.cli", *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=ROOT,
-                env={**os.environ, "ISSUEWRIGHT_FAILPOINTS": str(self._failpoints)},
+                cwd=self.code,
+                env={**failpoints(self.directory), **self.environment},
                 start_new_session=True,
             )
 
@@ -101,3 +112,8 @@ class Service:
     def points_reached(self) -> list[str]:
         """Every failpoint that was reached, in order."""
         return (self._failpoints / "trace").read_text().splitlines()
+
+
+def failpoints(directory: Path) -> dict[str, str]:
+    """Our environment, in which the service of a directory minds its failpoints."""
+    return {**os.environ, "ISSUEWRIGHT_FAILPOINTS": str(directory / FAILPOINTS)}

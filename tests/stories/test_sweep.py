@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.domain.entries import AttemptStarted, HeadMoved
 from tests.stories.conftest import NewWorld
 from tests.stories.world import GOOD, World
 
@@ -41,6 +42,22 @@ def test_an_attempt_that_cannot_be_ended_is_parked_and_nothing_else_is_started(n
     world.service.is_mended(point)
     world.comments(issue, "/retry", by="acme")
     world.waits_for_gate(issue)
+
+
+def test_work_that_a_lost_attempt_left_on_the_branch_is_gone_on_from(new_world: NewWorld) -> None:
+    """The journal has never heard of that commit: the next attempt's own work does not fit on it."""
+    world = started(new_world, "attempt.finished")
+    world.builder.writes({"app/health.py": "HEALTH = 2\n"})
+    issue = world.opens_spec("Add a health check")
+    world.waits("the run to ask for help", lambda: "run_parked" in world.kinds(issue), seconds=120)
+    world.waits_for_entry(issue, "attempt_finished")
+    world.service.is_mended("attempt.finished")
+    world.comments(issue, "/retry", by="acme")
+    number = world.waits_for_gate(issue)
+    left, ours = (commit["sha"] for commit in world.sees(f"/pulls/{number}/commits"))
+    assert [moved.head for moved in world.entries(issue, HeadMoved)] == [left]
+    assert world.entries(issue, AttemptStarted)[-1].start_commit == left
+    assert world.git("show", f"{ours}:app/health.py") == "HEALTH = 2\n"
 
 
 def test_a_publisher_that_vanished_is_sent_again_also_after_the_end(new_world: NewWorld) -> None:

@@ -8,9 +8,10 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,9 +77,18 @@ class Agent:
         """One more attempt, which fails."""
         return self._plays({"fails": why})
 
+    def turns_over(self) -> "Agent":
+        """What it was told so far does not hold for attempts that begin from now on."""
+        self._turns.clear()
+        return self
+
     def is_let_go(self) -> None:
         """Whatever holds goes on."""
         (self._folder / "go").touch()
+
+    def holds_again(self) -> None:
+        """Whatever holds from now on waits until it is let go again."""
+        (self._folder / "go").unlink(missing_ok=True)
 
     @property
     def times_paid(self) -> int:
@@ -185,6 +195,14 @@ class World:
         """What a person reads at a path of the repository's API."""
         return self.hub.by(MAINTAINER, "GET", path)
 
+    def pages(self, path: str) -> Iterator[dict[str, Any]]:
+        """All of a list, page by page; `path` has a query."""
+        for number in count(1):
+            page = self.sees(f"{path}&per_page=100&page={number}")
+            yield from page
+            if len(page) < 100:
+                return
+
     def issue(self, issue: Issue) -> dict[str, Any]:
         found: dict[str, Any] = self.sees(f"/issues/{issue.number}")
         return found
@@ -195,7 +213,7 @@ class World:
 
     def find_pull_request(self, issue: Issue) -> dict[str, Any] | None:
         """The newest pull request for the issue; None when there is none."""
-        found = self.sees("/pulls?state=all&sort=created&direction=desc&per_page=100")
+        found = self.pages("/pulls?state=all&sort=created&direction=desc")
         return next((p for p in found if p["head"]["ref"].startswith(f"issuewright/{issue.number}-")), None)
 
     def pull_request(self, issue: Issue) -> dict[str, Any]:
@@ -347,14 +365,15 @@ class World:
 
     def waits_for_quiet(self) -> None:
         """Until no workflow is under way or due, and every run is shown as it stands."""
-        self.waits("the service to have nothing left to do", self._is_quiet)
+        self.waits("the service to have nothing left to do", self.is_quiet)
 
     def waits_for_the_end(self, issue: Issue, ordinal: int = 1) -> None:
         """Until the run is over, and shown so."""
         self.waits_for_entry(issue, "run_finished", ordinal=ordinal)
         self.waits_for_quiet()
 
-    def _is_quiet(self) -> bool:
+    def is_quiet(self) -> bool:
+        """Whether no workflow is under way or due, and every run is shown as it stands."""
         schema = "" if self.database.is_sqlite else "dbos."
         busy = f"SELECT count(*) FROM {schema}workflow_status WHERE status IN ('PENDING', 'ENQUEUED')"
         waiting = "SELECT count(*) FROM runs WHERE publisher IS NOT NULL"

@@ -51,6 +51,11 @@ class PostgresServer:
         """The postmaster's process id."""
         return self._process.pid
 
+    @property
+    def port(self) -> int:
+        """Where it listens, on 127.0.0.1."""
+        return self._port
+
     def crash(self, number: signal.Signals = signal.SIGQUIT) -> None:
         """End it without a farewell: SIGQUIT is an immediate shutdown, SIGKILL leaves even that to its children."""
         self._process.send_signal(number)

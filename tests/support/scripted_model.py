@@ -156,7 +156,7 @@ class ScriptedModel:
             if name not in self._scripts and self._improvise is not None:
                 self._scripts[name] = Script([self._improvise(Path(cwd))])
             script = self._scripts[name]
-            number = sum(message["role"] == "assistant" for message in messages)
+            number = sum(message["role"] == "assistant" and _is_ours(message) for message in messages)
             turn = script.turn(conversation, number)
             met = self._met[name, conversation, number] = self._met.get((name, conversation, number), 0) + 1
             if turn.trouble is not None and turn.trouble.times is not None and met > turn.trouble.times:
@@ -306,6 +306,11 @@ def text_of(content: Any) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(text_of(b.get("text") or b.get("content") or "") for b in content if isinstance(b, dict))
+
+
+def _is_ours(message: Json) -> bool:
+    """Whether an answer is the model's: a program that goes on in a session puts words into its mouth."""
+    return text_of(message["content"]) != "No response requested."
 
 
 def _working_directory(body: Json) -> str:

@@ -13,13 +13,14 @@ import pytest
 from dbos import DBOS
 from sqlalchemy import text
 
+from bot.adapters.supervisor.beat import BEAT
 from tests.support.postgres import PostgresServer
 from workflows import runtime
 from workflows.claims import Claims, Superseded
 from workflows.database import Database
 from workflows.doorbell import Bell
 from workflows.effects import Effects
-from workflows.leases import BEAT_FILE, Lease, Terms, this_process
+from workflows.leases import Lease, Terms, this_process
 from workflows.proof import Proof
 from workflows.schema.migrate import migrate
 from workflows.wake import AGENTS, INBOX, RUNS
@@ -134,7 +135,7 @@ def test_a_queue_of_a_lost_worker_is_not_looked_at_any_more() -> None:
 
 
 def test_a_beat_shows_in_the_file_that_supervisors_look_at(database: Database, tmp_path: Path) -> None:
-    file = tmp_path / "attempts" / BEAT_FILE
+    file = tmp_path / "attempts" / BEAT
     lease = Lease(database, this_process(), terms=Terms(600.0, file))
     lease.take()
     os.utime(file, (0, 0))
@@ -179,7 +180,7 @@ def test_a_worker_that_was_stopped_for_too_long_ends_and_says_so(postgres_url: s
         connection.execute(text("UPDATE workers SET declared_dead_at = 1"))
     time.sleep(1.5)  # 0.7 of its lease, by its own clock: that is what this is about
     process.send_signal(signal.SIGCONT)
-    assert process.wait(20) == 70
+    assert process.wait(60) == 70
     with database.read() as connection:
         (woke_up_at,) = connection.execute(text("SELECT woke_up_at FROM workers")).one()
     assert woke_up_at is not None
@@ -196,8 +197,8 @@ def test_a_worker_without_its_database_ends_before_it_can_be_declared_dead(postg
         with database.write() as connection:
             connection.execute(text("LOCK TABLE workers IN ACCESS EXCLUSIVE MODE"))
             begun = time.monotonic()
-            assert process.wait(20) == 70
-            assert time.monotonic() - begun < 2.0 + 2.0 + 1.0, "its lease, its last words, and some room"
+            assert process.wait(60) == 70
+            assert time.monotonic() - begun < 15, "it does not wait for an answer that never comes"
         database.close()
 
 
@@ -212,7 +213,9 @@ def test_every_incarnation_is_another_executor(database: Database) -> None:
     lease = Lease(database, one)
     lease.take()
     lease.release()
-    Lease(database, two).take()
+    successor = Lease(database, two)
+    successor.take()
+    successor.release()
 
 
 def test_runs_and_issues_have_one_hand_on_them_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

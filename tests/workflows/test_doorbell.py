@@ -125,8 +125,8 @@ def test_a_ring_during_a_look_is_not_lost() -> None:
     bell = doorbell.Bell()
     bell.ring()
     begun = time.monotonic()
-    assert bell.wait(5) is False
-    assert time.monotonic() - begun < 1
+    assert bell.wait(60) is False
+    assert time.monotonic() - begun < 30
     assert not bell.is_set()
 
 

@@ -18,6 +18,7 @@ from workflows.database import Database
 from workflows.effects import Effects
 from workflows.leases import Lease, this_process
 from workflows.maintenance import check_database, database_status, require_schema
+from workflows.schema.migrate import current_revision, migrate
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def test_status_tells_who_works_and_what_waits(books: Books) -> None:
         "VALUES ('gone', 'elsewhere', 'boot', 1, 1.0, '2026-01-01T00:00:00+00:00', 1.0)"
     )
     found = database_status(books.database)
+    lease.release()
     assert found.is_current
     assert found.runs == {"parked": 1}
     assert [(worker.host == "elsewhere", worker.alive) for worker in found.workers] == [(False, True), (True, False)]
@@ -71,10 +73,22 @@ def test_looking_at_a_database_that_is_not_there_makes_none(tmp_path: Path) -> N
     assert not file.exists()
 
 
-def test_a_newer_schema_is_left_alone(books: Books) -> None:
+def test_a_newer_schema_is_worked_on_as_it_is(books: Books) -> None:
     books.executes("UPDATE issuewright_schema SET version_num = '9999'")
+    books.executes("ALTER TABLE runs ADD COLUMN mood TEXT")
+    migrate(books.database)
+    require_schema(books.database)
+    books.starts()
+    assert current_revision(books.database) == "9999"
+    assert database_status(books.database).runs == {"working": 1}
+
+
+def test_a_newer_schema_that_lacks_something_is_refused(books: Books) -> None:
+    books.executes("UPDATE issuewright_schema SET version_num = 'breaking_9999'")
     with pytest.raises(UserError, match="of a newer release"):
         require_schema(books.database)
+    with pytest.raises(UserError, match="of a newer release"):
+        migrate(books.database)
 
 
 def test_a_sound_database_has_no_problems(books: Books) -> None:

@@ -1,5 +1,6 @@
 """The tables, in SQLAlchemy Core. `entries` is the truth; runs, attempts, gates and costs are projections of it,
-written in the transaction of the append, for people and SELECTs. Times are ISO 8601 UTC text."""
+written in the transaction of the append, for people and SELECTs; `archived_runs` are the tombstones of runs whose
+entries are in files now. Times are ISO 8601 UTC text."""
 
 from sqlalchemy import (
     Boolean,
@@ -32,6 +33,8 @@ deliveries = Table(
     Column("tries", Integer, nullable=False, server_default="1"),
     Column("processed_at", Text),
     CheckConstraint("status IN ('received', 'processed', 'failed')", name="deliveries_status"),
+    # Counting and removing reads no payloads.
+    Index("deliveries_by_status", "status", "received_at"),
 )
 
 runs = Table(
@@ -69,6 +72,29 @@ runs = Table(
         sqlite_where=text("is_open AND parent IS NULL"),
         postgresql_where=text("is_open AND parent IS NULL"),
     ),
+)
+
+archived_runs = Table(
+    "archived_runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("repo", Text, nullable=False),
+    Column("issue", Integer, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("parent", Text),
+    Column("title", Text, nullable=False),
+    Column("pipeline", Text, nullable=False),
+    Column("pull_number", Integer),
+    Column("outcome", Text, nullable=False),
+    Column("cost_usd", Float, nullable=False),
+    Column("head_seq", Integer, nullable=False),
+    Column("head_hash", Text, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("ended_at", Text, nullable=False),
+    Column("archived_at", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Index("archived_runs_of_issue", "repo", "issue"),
 )
 
 entries = Table(
@@ -141,6 +167,17 @@ gates = Table(
     Column("approvals", Text, nullable=False, server_default=""),
     Column("opened_at", Text, nullable=False),
     Column("closed_at", Text),
+)
+
+timers = Table(
+    "timers",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id"), primary_key=True),
+    Column("gate", Text, primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("timer", Text, primary_key=True),
+    Column("due_at", Text, nullable=False),
+    Index("timers_by_time", "due_at"),
 )
 
 budgets = Table(

@@ -10,7 +10,7 @@ import shlex
 import uuid
 from pathlib import Path
 
-from bot.adapters.agents.claude_result import read_stream
+from bot.adapters.agents.claude_result import read_stream, spent
 from bot.adapters.agents.claude_settings import find_binary, read_settings
 from bot.adapters.agents.contract import Ending, Launch
 from bot.adapters.agents.structured import result_schema
@@ -23,6 +23,13 @@ TOOLS = ("Read", "Edit", "Write", "Bash", "Grep", "Glob")
 # One session an attempt: its id follows from the attempt, so that it can be found again by either.
 _SESSIONS = uuid.UUID("5f9d3c52-6a0e-4a39-9d0c-6a9f5b6f1d1e")
 
+_GO_ON = (
+    "The program that you run in was ended from outside while you were at work, and has been started again. Nobody has "
+    "answered in the meantime, and whatever was under way then has not finished. See what is there, then go on with "
+    "your task from where you were."
+)
+
+_CONFIG = ".claude"
 _INTERRUPT = {"type": "control_request", "request_id": "stop", "request": {"subtype": "interrupt"}}
 _LADDER = (("line", 5.0), ("SIGTERM", 5.0), ("SIGKILL", 1.0))
 
@@ -51,12 +58,11 @@ class ClaudeAgent:
         if request.limits.max_usd is not None:
             argv += ["--max-budget-usd", f"{request.limits.max_usd:.6f}"]
         argv += ["--json-schema", json.dumps(result_schema(judges=request.judges))]
-        message = {"type": "user", "message": {"role": "user", "content": request.prompt}}
         return Launch(
             argv=tuple(argv),
             env=_environment(attempt_dir, settings.base_url, settings.max_retries),
             cwd=request.workspace,
-            stdin=json.dumps(message) + "\n",
+            stdin=_message(request.prompt),
             wall_seconds=request.limits.wall_seconds,
             idle_seconds=request.limits.idle_seconds,
             ladder=_LADDER,
@@ -68,6 +74,18 @@ class ClaudeAgent:
     def result(self, attempt_dir: Path, ending: Ending) -> AgentResult:
         """Read the stream that the program left behind."""
         return read_stream(attempt_dir, ending)
+
+    def go_on(self, request: AgentRequest, attempt_dir: Path, ending: Ending) -> Launch | None:
+        """Go on in the attempt's session, with what is left of its budget; one that was never begun is begun."""
+        if (cap := request.limits.max_usd) is not None:
+            if (left := cap - spent(attempt_dir, ending)) <= 0:
+                return None
+            request = request.model_copy(update={"limits": request.limits.model_copy(update={"max_usd": left})})
+        launch = self.launch(request, attempt_dir)
+        if not any((attempt_dir / files.HOME / _CONFIG / "projects").glob(f"*/{session_id(request)}.jsonl")):
+            return launch
+        argv = tuple("--resume" if word == "--session-id" else word for word in launch.argv)
+        return launch.model_copy(update={"argv": argv, "stdin": _message(_GO_ON)})
 
 
 def allowed_tools(request: AgentRequest) -> tuple[str, ...]:
@@ -87,10 +105,14 @@ def session_id(request: AgentRequest) -> str:
     return str(uuid.uuid5(_SESSIONS, request.attempt.key))
 
 
+def _message(text: str) -> str:
+    return json.dumps({"type": "user", "message": {"role": "user", "content": text}}) + "\n"
+
+
 def _environment(attempt_dir: Path, base_url: str | None, max_retries: int) -> dict[str, str]:
     environment = allowed_environment(attempt_dir / files.HOME, attempt_dir / files.TMP)
     environment |= {
-        "CLAUDE_CONFIG_DIR": str(attempt_dir / files.HOME / ".claude"),
+        "CLAUDE_CONFIG_DIR": str(attempt_dir / files.HOME / _CONFIG),
         "CLAUDE_CODE_TMPDIR": str(attempt_dir / files.TMP),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",

@@ -11,13 +11,14 @@ from typing import Any
 from bot.adapters.agents.contract import Ending, cut_short
 from bot.adapters.agents.structured import BadResult, read_result
 from bot.adapters.prices import price
-from bot.adapters.supervisor import files
+from bot.adapters.supervisor import files, lives
 from bot.domain.agents import AgentRequest, AgentResult, AgentStatus
 
 Json = dict[str, Any]
 
 _TAIL = 2000
 _MOST_DENIALS = 5
+_ADDED_UP = ("cost_usd", "input_tokens", "output_tokens", "seconds")
 
 # By `subtype` or `terminal_reason`, whichever is listed.
 _FAILURES = {
@@ -49,11 +50,30 @@ def read_stream(attempt_dir: Path, ending: Ending) -> AgentResult:
     request = AgentRequest.model_validate_json(files.read_regular(attempt_dir / files.REQUEST) or b"{}")
     told = _result_line(files.read_regular(attempt_dir / files.STDOUT) or b"")
     known, unpriced = _known(ending, told)
+    before = _earlier_lives(attempt_dir)
+    known |= {name: known[name] + sum(life[name] for life in before) for name in _ADDED_UP}
     result = _judged(request, attempt_dir, ending, told, known)
-    notes = [result.detail, _denials(told)]
+    again = f"It was ended from outside {len(before)} times, and went on in its session." if before else ""
+    notes = [result.detail, again.replace("1 times", "once"), _denials(told)]
     if unpriced:
         notes.append(f"What it cost is not known: there is no price for {unpriced}.")
     return result.model_copy(update={"detail": " ".join(note for note in notes if note)})
+
+
+def spent(attempt_dir: Path, ending: Ending) -> float:
+    """US dollars that all lives of the attempt have cost so far; `ending` is that of the last one."""
+    told = _result_line(files.read_regular(attempt_dir / files.STDOUT) or b"")
+    lives_known = [*_earlier_lives(attempt_dir), _known(ending, told)[0]]
+    return float(sum(life["cost_usd"] for life in lives_known))
+
+
+def _earlier_lives(attempt_dir: Path) -> list[Json]:
+    """What is known of each life of the attempt before the last one."""
+    found: list[Json] = []
+    for life in lives.earlier(attempt_dir):
+        ending = Ending.model_validate_json(files.read_regular(life / files.RESULT) or b"{}")
+        found.append(_known(ending, _result_line(files.read_regular(life / files.STDOUT) or b""))[0])
+    return found
 
 
 def _judged(request: AgentRequest, attempt_dir: Path, ending: Ending, told: Json | None, known: Json) -> AgentResult:
@@ -99,7 +119,9 @@ def _result_line(stdout: bytes) -> Json | None:
 def _known(ending: Ending, told: Json | None) -> tuple[Json, str | None]:
     """The fields that do not depend on how it ended, and the model whose price is not known, if that matters."""
     known = ending.what_it_reported
-    totals = [_dict(usage) for usage in _dict(_dict(told).get("modelUsage")).values()]
+    # What it says of the whole session may count an earlier life again.
+    since = _dict(_dict(told).get("model_usage_since_last_result")) or _dict(_dict(told).get("modelUsage"))
+    totals = [_dict(usage) for usage in since.values()]
     seen = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
     known["input_tokens"] = max(known["input_tokens"], sum(_number(t.get(name)) for t in totals for name in seen))
     known["output_tokens"] = max(known["output_tokens"], sum(_number(t.get("outputTokens")) for t in totals))

@@ -33,3 +33,6 @@ class CommandAgent:
     def result(self, attempt_dir: Path, ending: Ending) -> AgentResult:
         """Read the program's answer."""
         return program_result(attempt_dir, ending)
+
+    def go_on(self, request: AgentRequest, attempt_dir: Path, ending: Ending) -> None:
+        """A program has no session: another attempt begins anew."""

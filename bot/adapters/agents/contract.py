@@ -71,18 +71,30 @@ class Ending(Value):
 
     `stopped` is the reason of a stop request, `timed_out` the clock that ran out (`wall` or `idle`),
     `not_started` why the program could not be executed, `lost` that the supervisor died with the agent.
+    `unasked` says that nobody decided to stop it: the machine is going down, or has no worker any more.
     `left_running` should be empty: pids that would not die.
     """
 
     exit_code: int | None = None
     signal: int | None = None
     stopped: str | None = None
+    unasked: bool = False
     timed_out: str | None = None
     not_started: str | None = None
     lost: str | None = None
     seconds: float = 0.0
     reported: Reported = Reported()
     left_running: tuple[int, ...] = ()
+
+    @property
+    def by_nobody(self) -> bool:
+        """Whether it neither ended by itself nor by anybody's decision: it may go on where it was."""
+        if self.stopped is not None:
+            return self.unasked
+        if self.timed_out is not None or self.not_started is not None:
+            return False
+        # A program that handles a signal, and ends, tells so by an exit code above 128.
+        return self.lost is not None or self.signal is not None or (self.exit_code or 0) > 128
 
     @property
     def what_it_reported(self) -> dict[str, Any]:
@@ -126,6 +138,11 @@ class Agent(Protocol):
 
     def result(self, attempt_dir: Path, ending: Ending) -> AgentResult:
         """What it answered. Always the same for the same files; never raises for what an agent wrote."""
+        ...
+
+    def go_on(self, request: AgentRequest, attempt_dir: Path, ending: Ending) -> Launch | None:
+        """How to have it go on, in the same workspace, after an `ending` that was nobody's decision; None when it
+        cannot, so that the attempt is lost. Writes nothing. Raises UserError like `launch`."""
         ...
 
 

@@ -48,3 +48,6 @@ class Operation:
             seconds=ending.seconds,
             exit_code=ending.exit_code,
         )
+
+    def go_on(self, request: AgentRequest, attempt_dir: Path, ending: Ending) -> None:
+        """A command may not be safe to repeat: whoever asked for it decides."""

@@ -36,3 +36,6 @@ class ScriptedAgent:
     def result(self, attempt_dir: Path, ending: Ending) -> AgentResult:
         """Read the player's answer."""
         return program_result(attempt_dir, ending)
+
+    def go_on(self, request: AgentRequest, attempt_dir: Path, ending: Ending) -> None:
+        """A player has no session: another attempt begins anew."""

@@ -126,5 +126,7 @@ def _is_counted(launch: dict[str, Any]) -> bool:
         lines = Path(launch["agent_calls_file"] or os.devnull).read_bytes().splitlines()
     except FileNotFoundError:
         return False
-    needle = b'"attempt": ' + json.dumps(launch["call"]["attempt"]).encode()
-    return any(needle in line for line in lines)
+    mine = launch["call"]["attempt"], launch["call"].get("life", 1)
+    needle = b'"attempt": ' + json.dumps(mine[0]).encode()
+    calls = (json.loads(line) for line in lines if needle in line)
+    return any((call["attempt"], call.get("life", 1)) == mine for call in calls)

@@ -88,8 +88,15 @@ class ClaudeStream:
 
     def _result(self, event: Json) -> None:
         self.is_over = True
-        if _is_number(event.get("total_cost_usd")):
-            self._set("cost_usd", max(float(event["total_cost_usd"]), self.values.get("cost_usd", 0.0)))
+        # The total is that of the session, in which the program may have run before.
+        since = event.get("model_usage_since_last_result")
+        models = since.values() if isinstance(since, dict) else ()
+        costs = [
+            float(used["costUSD"]) for used in models if isinstance(used, dict) and _is_number(used.get("costUSD"))
+        ]
+        if costs or _is_number(event.get("total_cost_usd")):
+            cost = sum(costs) if costs else float(event["total_cost_usd"])
+            self._set("cost_usd", max(cost, self.values.get("cost_usd", 0.0)))
         self._set("session_id", event.get("session_id"))
 
     def _count(self, message_id: str, model: object, usage: object) -> None:

@@ -12,6 +12,7 @@ answer.json      the `AgentResult`, kept when the rest is released
 stdout, stderr   the agent's output, bounded
 supervisor.log   the supervisor's own troubles
 home/ tmp/ out/  the agent's own: HOME, TMPDIR, what it hands back
+lives/N/         what its Nth life left, when it went on after an end that nobody wanted (see `lives`)
 """
 
 import contextlib
@@ -20,7 +21,8 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ LOG = "supervisor.log"
 HOME = "home"
 TMP = "tmp"
 OUT = "out"
+LIVES = "lives"
 
 _READ_LIMIT = 64 * 1024 * 1024
 
@@ -149,6 +152,18 @@ def lock_if_free(directory: Path) -> Iterator[bool]:
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def remove_old(root: Path, in_use: Container[str], *, older_than_seconds: float) -> set[str]:
+    """Remove the directories in `root` that nothing was put into or taken from for so long; their names."""
+    removed = set()
+    for name in os.listdir(root) if root.is_dir() else ():
+        # Somebody else may remove it meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            if name not in in_use and time.time() - os.lstat(root / name).st_mtime >= older_than_seconds:
+                remove_tree(root / name)
+                removed.add(name)
+    return removed
 
 
 def remove_tree(directory: Path) -> None:

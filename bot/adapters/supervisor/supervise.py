@@ -2,6 +2,7 @@
 running."""
 
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.adapters.supervisor import agent_process, claude_stream, files, lost, process_tree, redaction, streams
+from bot.adapters.supervisor.beat import Silence
 
 _TICK = 0.03  # seconds between two looks at stop.json and the clocks
 _PROGRESS_EVERY = 0.2
 _LOCK_PATIENCE = 10.0
+_SPACE_EVERY = 1.0
 
 OnStep = Callable[[str], None]
 
@@ -95,7 +98,15 @@ def _stop_reason(directory: Path) -> str | None:
 
 
 def _write_result(directory: Path, **ending: Any) -> None:
-    files.write_once(directory / files.RESULT, json.dumps(ending))
+    """On a full disk this waits for space: what the agent did was paid, and must be known."""
+    while True:
+        try:
+            files.write_once(directory / files.RESULT, json.dumps(ending))
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            time.sleep(_SPACE_EVERY)
 
 
 class _Watch:
@@ -108,6 +119,9 @@ class _Watch:
         self._started = self._last_sign = time.monotonic()
         self._status: int | None = None
         self._stopped: str | None = None
+        self._unasked = False
+        self._silence = Silence(directory.parent)
+        self._patience: float | None = launch.get("worker_patience_seconds")
         self._timed_out: str | None = None
         self._ladder: list[tuple[str, float]] = []
         self._next_rung = 0.0
@@ -136,7 +150,7 @@ class _Watch:
         os.set_blocking(alarm, False)
         signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGTERM, lambda *_: self._stop("the supervisor was terminated"))
+        signal.signal(signal.SIGTERM, lambda *_: self._stop("the supervisor was terminated", unasked=True))
         self._selector.register(self._alarm, selectors.EVENT_READ)
 
     def until_the_agent_ends(self) -> None:
@@ -173,6 +187,8 @@ class _Watch:
             "exit_code": os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else None,
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             "stopped": self._stopped,
+            # Said only where it is so: a worker of an older release does not know the word.
+            **({"unasked": True} if self._unasked else {}),
             "timed_out": self._timed_out,
             "seconds": round(self._seconds, 3),
             "reported": self._reported.values,
@@ -244,6 +260,8 @@ class _Watch:
         reason = _stop_reason(self._directory)
         if reason is not None:
             self._stop(reason)
+        elif self._patience is not None and self._silence.seconds() > self._patience:
+            self._stop(f"no worker of this machine has been seen for {self._patience:.0f} seconds", unasked=True)
         elif now - self._started > self._launch["wall_seconds"]:
             self._timed_out = "wall"
         elif now - self._last_sign > self._launch["idle_seconds"]:
@@ -251,9 +269,9 @@ class _Watch:
         if self._timed_out is not None:
             self._set_up_the_ladder()
 
-    def _stop(self, reason: str) -> None:
+    def _stop(self, reason: str, *, unasked: bool = False) -> None:
         if self._stopped is None and self._timed_out is None:
-            self._stopped = reason
+            self._stopped, self._unasked = reason, unasked
             self._set_up_the_ladder()
 
     def _set_up_the_ladder(self) -> None:

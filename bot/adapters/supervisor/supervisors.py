@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -18,8 +18,9 @@ import bot
 from bot.adapters.agents import agent
 from bot.adapters.agents.contract import Ending, Finished, Gone, Launch, Progress, Running
 from bot.adapters.environment import allowed_environment
-from bot.adapters.supervisor import files, lost
+from bot.adapters.supervisor import files, lives, lost
 from bot.domain.agents import AgentRequest, AgentResult, AgentStatus
+from bot.domain.errors import UserError
 from bot.domain.refs import AttemptRef
 
 _LOOK_EVERY = 0.02  # seconds between two looks for a result
@@ -41,6 +42,8 @@ class Supervisors:
     """The supervisors of this machine, one directory an attempt below `root`.
 
     `agent_calls_file`, if given, gets one line at each start of an agent whose launch names no file itself.
+    An agent is stopped when no worker of this machine has touched the beat for `worker_patience_seconds` (None: it
+    works on, however long that takes).
     `on_step` is called between every two steps of `start`; tests kill the process there."""
 
     def __init__(
@@ -49,16 +52,18 @@ class Supervisors:
         *,
         python: str = sys.executable,
         agent_calls_file: Path | None = None,
+        worker_patience_seconds: float | None = None,
         on_step: Callable[[str], None] = lambda step: None,
     ) -> None:
-        self._root = root.resolve()
+        self.root = root.resolve()
+        self._patience = worker_patience_seconds
         self._python = python
         self._calls = agent_calls_file.resolve() if agent_calls_file is not None else None
         self._on_step = on_step
 
     def directory(self, attempt: AttemptRef) -> Path:
         """Where the attempt's files are (or will be)."""
-        return self._root / attempt.key
+        return self.root / attempt.key
 
     def start(self, request: AgentRequest, launch: Launch) -> None:
         """Make sure that the attempt's agent runs, has run, or will never run twice.
@@ -72,7 +77,7 @@ class Supervisors:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in (files.HOME, files.TMP, files.OUT):
             (directory / name).mkdir(mode=0o700, exist_ok=True)
-        files.sync_directory(self._root)
+        files.sync_directory(self.root)
         self._on_step("directory")
         _write_first(directory / files.REQUEST, request)
         self._on_step("request")
@@ -130,6 +135,34 @@ class Supervisors:
                     asked = True
             time.sleep(_LOOK_EVERY)
 
+    def go_on(self, request: AgentRequest) -> bool:
+        """Have an agent whose end nobody wanted go on where it was, if it can: in its session, in the same workspace.
+        False when the result that it has is final.
+
+        May be repeated after a crash at any point, and called by several workers at once."""
+        directory = self.directory(request.attempt)
+        if not directory.is_dir():
+            return False
+        with files.lock_if_free(directory) as ours:
+            result = files.read_regular(directory / files.RESULT)
+            if not ours or result is None:
+                return True  # somebody was here before us, or is: there is something to wait for
+            if (directory / files.STOP).exists() or (directory / files.ANSWER).exists():
+                return False
+            ending, number = Ending.model_validate_json(result), len(lives.earlier(directory)) + 2
+            if not ending.by_nobody or number > lives.MOST:
+                return False
+            try:
+                launch = agent(request.agent).go_on(request, directory, ending)
+            except UserError:
+                return False
+            if launch is None:
+                return False
+            lives.begin_another(directory, self._launch_text(request, launch, life=number))
+        self._on_step("another life")
+        self._spawn(directory)
+        return True
+
     def request_stop(self, attempt: AttemptRef, reason: str) -> None:
         """Ask for an end; the first reason stays. An attempt that was not started yet will then never
         start."""
@@ -140,10 +173,10 @@ class Supervisors:
 
     def live(self) -> list[str]:
         """The keys of the attempts that have a living supervisor on this machine, sorted."""
-        if not self._root.is_dir():
+        if not self.root.is_dir():
             return []
-        names = (path.name for path in self._root.iterdir() if path.is_dir())
-        return sorted(n for n in names if lost.lives(files.read_json(self._root / n / files.SUPERVISOR)))
+        names = (path.name for path in self.root.iterdir() if path.is_dir())
+        return sorted(n for n in names if lost.lives(files.read_json(self.root / n / files.SUPERVISOR)))
 
     def release(self, attempt: AttemptRef) -> None:
         """Free the disk of an ended attempt: its result and its bounded output stay, so that asking again (or
@@ -155,10 +188,28 @@ class Supervisors:
             raise RuntimeError(f"{attempt.key} has no result yet")
         if isinstance(state, Finished):
             files.write_once(directory / files.ANSWER, state.result.model_dump_json())
+            (directory / files.SUPERVISOR).unlink(missing_ok=True)  # so that `live` need not read it again and again
             for name in (files.HOME, files.TMP, files.OUT):
                 files.remove_tree(directory / name)
 
-    def _launch_text(self, request: AgentRequest, launch: Launch) -> str:
+    def forget(self, attempt: AttemptRef, *, asked_before: float) -> None:
+        """Remove everything of an attempt of this name that was asked before that time (seconds since the epoch),
+        once nothing of it runs; one that was asked later, or never, is left alone."""
+        directory = self.directory(attempt)
+        request = directory / files.REQUEST
+        if not request.exists() or request.lstat().st_mtime >= asked_before:
+            return
+        if isinstance(self.poll(attempt), Running):
+            self.request_stop(attempt, "the database was restored to a time before this was asked")
+            self.wait(attempt)
+        files.remove_tree(directory)
+
+    def leftovers(self, in_use: Iterable[str], *, older_than_seconds: float) -> set[str]:
+        """Remove everything of attempts that ended so long ago, but for those in `in_use` and those that run after
+        all; their keys."""
+        return files.remove_old(self.root, {*in_use, *self.live()}, older_than_seconds=older_than_seconds)
+
+    def _launch_text(self, request: AgentRequest, launch: Launch, *, life: int = 1) -> str:
         attempt = request.attempt
         call = {
             "attempt": attempt.key,
@@ -167,9 +218,11 @@ class Supervisors:
             "number": attempt.number,
             "agent": request.agent,
             "role": request.role,
+            **({} if life == 1 else {"life": life}),
         }
         counted = {} if self._calls is None or launch.agent_calls_file else {"agent_calls_file": str(self._calls)}
-        return json.dumps({**launch.model_dump(mode="json"), **counted, "call": call})
+        patience = {"worker_patience_seconds": self._patience}
+        return json.dumps({**launch.model_dump(mode="json"), **counted, **patience, "call": call})
 
     def _spawn(self, directory: Path) -> None:
         if lost.lives(files.read_json(directory / files.SUPERVISOR)):

@@ -24,11 +24,12 @@ class ShownFile(Value):
 
 
 class Behind(Value):
-    """One stage's word on the work. `passed` is None where it only did its own part."""
+    """One stage's part in the work: what the agent says of it, and what the checks found."""
 
     stage: str
     result: str
     summary: str
+    checks: str
     commit: str
 
 
@@ -104,9 +105,14 @@ def _behind(run: Run, stage: Stage, links: Links) -> Behind | None:
     if not finished:
         return None
     last = finished[-1]
-    said = [last.summary.strip().partition("\n")[0], *(verdict.summary for verdict in last.verdicts)]
-    summary = cut("; ".join(part for part in said if part), _LONGEST_SUMMARY)
-    return Behind(stage=stage.name, result=result_of(last), summary=summary, commit=links.commit(last.commit or ""))
+    checks = "; ".join(verdict.summary for verdict in last.verdicts if verdict.summary)
+    return Behind(
+        stage=stage.name,
+        result=result_of(last),
+        summary=cut(last.summary.strip().partition("\n")[0], _LONGEST_SUMMARY),
+        checks=cut(checks, _LONGEST_SUMMARY),
+        commit=links.commit(last.commit or ""),
+    )
 
 
 def _before_the_last_gate(run: Run, gate: Gate) -> set[str]:

@@ -152,6 +152,59 @@ def restored_command(directory: Path) -> None:
     click.echo("noted: what the database does not know is looked for before it is done")
 
 
+@db_command.command("archive")
+@click.option(
+    "--older-than",
+    type=click.FloatRange(min=0),
+    metavar="DAYS",
+    help="Runs that ended so long ago (default: `keep_runs_days` of [retention]).",
+)
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where the files go (default: `archive_dir` of [retention]).",
+)
+@click.option("--dry-run", is_flag=True, help="Only say which runs these are.")
+@as_json
+@in_directory
+def archive_command(
+    older_than: float | None, target: Path | None, dry_run: bool, json_wanted: bool, directory: Path
+) -> None:
+    """Move runs that are over out of the database, into files of JSON lines.
+
+    Each run becomes a file as `runs export` prints it. A tombstone with the hash of its last entry stays, so that
+    `audit verify --archive FILE` can tell whether the file is what it was, and nothing that was said in the run counts
+    again. Open runs are never touched, nor is a repository's last good deployment. May be interrupted and repeated, and
+    called while the service works.
+
+    \b
+    Examples:
+      issuewright db archive --older-than 90 --dry-run
+      issuewright db archive --older-than 90 --to /srv/archive
+    """
+    with opened(directory) as (settings, database):
+        from bot.domain.errors import UserError
+        from workflows.archive import archivable, archive_run
+        from workflows.retention import days_ago
+
+        days = settings.retention.keep_runs_days if older_than is None else older_than
+        if days is None:
+            raise UserError("how old? Say --older-than DAYS, or set `keep_runs_days` in [retention] of service.toml")
+        found = archivable(database, ended_before=days_ago(days))
+        if not dry_run:
+            place = (target or settings.archive_dir).resolve()
+            done = (archive_run(database, each.run_id, place) for each in found)
+            found = [each for each in done if each is not None]
+    if json_wanted:
+        print_json({"dry_run": dry_run, "runs": [each.model_dump(mode="json") for each in found]})
+        return
+    rows = [(each.run_id, each.outcome, ago(each.ended_at), each.entries, each.file) for each in found]
+    print_table(("run", "outcome", "ended", "entries", "file"), rows)
+    click.echo(f"{len(found)} run(s) {'would be ' if dry_run else ''}archived")
+
+
 def _print(found: "DatabaseStatus") -> None:
     print_facts(
         (
@@ -172,6 +225,7 @@ def _print(found: "DatabaseStatus") -> None:
 def _contents(found: "DatabaseStatus") -> tuple[tuple[str, object], ...]:
     return (
         ("runs", _counted(found.runs)),
+        ("archived", f"{found.archived_runs} runs" if found.archived_runs else ""),
         ("agents at work", found.agents_at_work),
         ("deliveries", _counted(found.deliveries)),
         ("oldest unread", _since(found.oldest_delivery)),

@@ -81,6 +81,12 @@ def _advice(words: str) -> str:
         return f"the database is busy ({words}): try again; if it stays so, see who holds it, or stop the service"
     if "malformed" in lower or "not a database" in lower:
         return f"the database is damaged ({words}): stop the service and restore a backup (`issuewright db restore`)"
+    if "certificate" in lower or "ssl" in lower:
+        hint = "is `sslrootcert` its CA's certificate, and does its own name the host?"
+        return f"the database is not trusted ({words}): {hint}"
+    if "permission denied for" in lower:
+        hint = "see docs/how-to/postgresql.md; the owner runs `issuewright db migrate`"
+        return f"this role may not do that ({words}): {hint}"
     if "readonly" in lower or "unable to open" in lower or "permission denied" in lower:
         return f"the database cannot be used ({words}): run this as the service's user"
     if "connect" in lower or "authentication" in lower or "resolve" in lower:

@@ -115,6 +115,34 @@ def retry_command(run_id: str, stage: str, note: str, directory: Path) -> None:
     _give(directory, run_id, "retry", argument=stage, text=note)
 
 
+@runs_command.command("rewind")
+@_RUN
+@click.option("--to", "step", metavar="STEP", help="The step to go on from (default: the one that failed).")
+@in_directory
+def rewind_command(run_id: str, step: str | None, directory: Path) -> None:
+    """Execute an attempt or deployment that failed within again from one of its steps on.
+
+    What the steps before have come to is kept: an agent that has given its result is not paid again. The steps of an
+    attempt are prepare, agent, snapshot, judge, `hand on`, record. A worker does the same by itself a few times, from
+    the step that failed; this is for when the cause is mended, or lies further back.
+
+    \b
+    Examples:
+      issuewright runs rewind acme--tally--7
+      issuewright runs rewind acme--tally--7 --to judge
+    """
+    with opened(directory) as (_, database):
+        from workflows.journal import Journal
+        from workflows.rewinding import rewind
+        from workflows.runtime import connect_client
+        from workflows.wake import Waker
+
+        client = connect_client(database)
+        rewound = rewind(client, Journal(database, Waker(client)).run(run_id), run_id, step)
+    where = f"from the step `{rewound.step}` on" if rewound.step else "from where it was"
+    click.echo(f"{rewound.workflow_id} is executed again {where}, as soon as a worker runs")
+
+
 @runs_command.command("cancel")
 @_RUN
 @click.option("--why", default="", metavar="TEXT", help="The reason, for the journal.")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import textwrap
 import time
@@ -111,6 +112,12 @@ class Attempts:
     def pid_of(self, who: str, number: int = 1) -> int:
         """The pid in supervisor.json or agent.json; waits for it."""
         return int(until(lambda: files.read_json(self.directory(number) / who))["pid"])
+
+    def kill_all(self, number: int = 1) -> None:
+        """Supervisor and agent die at once."""
+        for who in (files.SUPERVISOR, files.AGENT):
+            with suppress(ProcessLookupError):
+                os.kill(self.pid_of(who, number), signal.SIGKILL)
 
     def left_over(self) -> set[int]:
         """Every process that still belongs to any attempt."""
