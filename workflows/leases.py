@@ -132,6 +132,8 @@ class Lease:
                 lives = self.beat()
             except Exception as trouble:
                 log.warning("could not beat: %s", trouble)
+                if self._database.is_sqlite:
+                    self._show_beat()  # Who is busy there is a process of this machine, and we live.
                 continue
             if not lives and not self._stopped.is_set():
                 log.error("this worker was declared dead")

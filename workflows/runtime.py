@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
+from sqlalchemy.engine import make_url
 
 from bot.domain.errors import ForgeError
 from workflows import attempt, deployment, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
@@ -15,7 +16,7 @@ from workflows.clock import follow
 from workflows.database import Database
 from workflows.doorbell import work_queues
 from workflows.leases import Lease, Terms, Worker, this_process
-from workflows.outages import have_dbos_wait_for_space
+from workflows.outages import have_dbos_wait_for_space, is_away
 from workflows.reaper import Reaper
 from workflows.reconciler import reconcile
 from workflows.recovery import DbosRecovery
@@ -33,6 +34,7 @@ _POLL_SECONDS = 1.0
 _SWEEP_SECONDS = 5.0
 _TIME_SECONDS = 3.0
 _TIDY_SECONDS = 60.0
+_SILENCE_MILLISECONDS = 30_000
 _GLANCE_SECONDS = 0.5
 """How often we see whether the processes of this machine's other workers are there."""
 
@@ -70,11 +72,12 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     work_queues(dbos, services.database, (INBOX, RUNS, AGENTS, DEPLOYMENTS), services.proof)
     recovery = DbosRecovery(dbos, services.database, lease.worker.executor_id)
     _look_after_others(services, Reaper(services.database, lease.worker, recovery), terms)
-    _every(_SWEEP_SECONDS, "sweep", lambda: _look_after_runs(services, lease.worker))
-    _every(_TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
-    _every(services.retention.every.total_seconds(), "retention", lambda: _keep_within_bounds(services, lease.worker))
+    _every(services, _SWEEP_SECONDS, "sweep", lambda: _look_after_runs(services, lease.worker))
+    _every(services, _TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
+    seldom = services.retention.every.total_seconds()
+    _every(services, seldom, "retention", lambda: _keep_within_bounds(services, lease.worker))
     often = services.reconcile_every.total_seconds()
-    _every(often, "reconciler", lambda: services.ears.time_to_look(often) and reconcile(services))
+    _every(services, often, "reconciler", lambda: services.ears.time_to_look(often) and reconcile(services))
     return lease
 
 
@@ -99,12 +102,20 @@ def prepare_system_tables(database: Database) -> None:
 def _config(database: Database, executor_id: str) -> DBOSConfig:
     return {
         "name": APPLICATION,
-        "system_database_url": database.dbos_url,
+        "system_database_url": _url_that_notices_silence(database),
         "executor_id": executor_id,
         "application_version": VERSION,
         "log_level": "WARNING",
         "notification_listener_polling_interval_sec": 1.0,
     }
+
+
+def _url_that_notices_silence(database: Database) -> str:
+    """DBOS's own connections, too, are given up when the other side is gone without a word (a failover, a cut link)."""
+    if database.is_sqlite:
+        return database.dbos_url
+    url = make_url(database.dbos_url).update_query_dict({"tcp_user_timeout": str(_SILENCE_MILLISECONDS)})
+    return url.render_as_string(hide_password=False)
 
 
 def _register_queues(limits: Limits) -> None:
@@ -134,7 +145,7 @@ def _look_after_others(services: Services, reaper: Reaper, terms: Terms) -> None
                 after_a_sleeper(services, woken.since)
                 reaper.looked_after(woken)
 
-    _every(min(_GLANCE_SECONDS, terms.look_seconds), "reaper", look)
+    _every(services, min(_GLANCE_SECONDS, terms.look_seconds), "reaper", look)
 
 
 def _look_after_runs(services: Services, worker: Worker) -> None:
@@ -155,15 +166,19 @@ def _keep_within_bounds(services: Services, worker: Worker) -> None:
     services.workspaces.compact()
 
 
-def _every(seconds: float, name: str, work: Callable[[], object]) -> None:
+def _every(services: Services, seconds: float, name: str, work: Callable[[], object]) -> None:
     """Do `work` now and then every so often, in a thread of its own; what it raises is logged, never fatal."""
 
     def loop() -> None:
         while True:
+            services.proof.require()
             try:
                 work()
-            except Exception:
-                log.exception("%s failed; trying again in %.0f s", name, seconds)
+            except Exception as trouble:
+                if is_away(trouble):
+                    log.warning("%s: the database is away; trying again in %.1f s", name, seconds)
+                else:
+                    log.exception("%s failed; trying again in %.1f s", name, seconds)
             time.sleep(seconds)
 
     threading.Thread(target=loop, name=name, daemon=True).start()

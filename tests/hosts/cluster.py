@@ -15,12 +15,12 @@ from tests.hosts import agents
 from tests.hosts.network import Machine, Network
 from tests.localhub.harness import APP_ID, PRIVATE_PEM, SECRET, Localhub
 from tests.stories.service import Service
-from tests.stories.world import Issue, World
+from tests.stories.world import World
 from tests.support.ports import free_port
 from tests.support.postgres import start_server
 from workflows.database import Database
 
-LEASE = 8.0
+LEASE = 12.0
 _NAMES = ("alpha", "beta", "gamma")
 
 
@@ -67,7 +67,16 @@ class Cluster(World):
         self.start_service()
         for machine in self.machines:
             self.switch_on(machine)
-        self.waits("three workers", lambda: len(self.query(_ALIVE)) == len(self.machines))
+        self.waits_for_workers(len(self.machines))
+
+    def waits_for_workers(self, number: int) -> None:
+        """Until so many workers live. People decide meanwhile."""
+
+        def alive() -> bool:
+            self.people.look()
+            return len(self.query(_ALIVE)) == number
+
+        self.waits(f"{number} workers", alive, seconds=120)
 
     def switch_on(self, machine: Machine) -> None:
         command = [sys.executable, "-m", "bot.entrypoints.cli", "worker", "--dir", str(self.directory / "disk")]
@@ -77,9 +86,6 @@ class Cluster(World):
         """Somebody asks for these kinds of things (see tests/chaos/specs.py)."""
         kinds: dict[str, Kind] = {kind.name: kind for kind in KINDS}
         self.people.open_specs([kinds[name] for name in names])
-
-    def rows(self, statement: str, **values: object) -> list[Any]:
-        return self.query(statement, **values)
 
     def work_of(self, machine: Machine, queue: str = "%") -> dict[str, str]:
         """What the workers of a machine are executing: workflow and executor."""
@@ -146,8 +152,9 @@ class Cluster(World):
             'agent_calls_file = "agent-calls.jsonl"',
             f"database_url = {json.dumps(url)}",
             f"lease_seconds = {LEASE}",
-            "agents_per_repository = 6",
-            "agents_per_worker = 3",
+            "agents_per_repository = 12",
+            # So that what is taken over never waits for a place.
+            "agents_per_worker = 12",
             # Only so that what a test breaks is not repaired by chance: it is far longer than a lease.
             "reconcile_seconds = 300",
             "[agents]",
@@ -165,4 +172,3 @@ _WORK = (
 )
 _WHERE = "SELECT workflow_uuid, executor_id, status FROM dbos.workflow_status WHERE workflow_uuid = ANY(:ids)"
 _TOLD = "SELECT run_id, seq, kind, cause FROM entries ORDER BY run_id, seq"
-__all__ = ["LEASE", "Cluster", "Issue"]
