@@ -94,8 +94,10 @@ def hear(here: Services, event: Event) -> bool:
         if len(failed) >= _TRIES:
             return False
         name = f"{cause}:{len(failed)}"
+    # What was said comes first: of a merge that it led to it would be too late.
+    last = isinstance(event, PullRequestChanged)
     with here.database.write() as connection:
-        here.waker.hear(connection, name, _EVENT.dump_json(event).decode(), str(issue_of(event)))
+        here.waker.hear(connection, name, _EVENT.dump_json(event).decode(), str(issue_of(event)), last=last)
     return True
 
 

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from dbos import DBOS
 from sqlalchemy import Connection, delete, select, true, update
@@ -73,9 +74,12 @@ def take_turn(database: Database, executor: str, every: timedelta) -> bool:
 
 
 def remove_deliveries(database: Database, *, read_before: datetime) -> int:
-    """Remove deliveries that were read (or failed) and came before that time, with all that their readers left; how
-    many. One that comes again afterwards is read again: what it caused is known by its cause."""
-    read = deliveries.c.status.in_(("processed", "failed")) & (deliveries.c.received_at < stamp(read_before))
+    """Remove deliveries that were read (or failed) before that time, with all that their readers left; how many. One
+    that comes again afterwards is read again: what it caused is known by its cause."""
+    before = stamp(read_before)
+    # The index knows when they came; a reader that is just ending has said so already, and is not ended yet.
+    read = deliveries.c.status.in_(("processed", "failed")) & (deliveries.c.received_at < before)
+    read &= deliveries.c.processed_at < before
     removed = 0
     while removed < _MOST_ROWS:
         with database.read() as connection:
@@ -100,16 +104,16 @@ def remove_workflows(database: Database, *, ended_before: datetime) -> int:
     """
     with database.read() as connection:
         still_open = set(connection.execute(select(runs.c.run_id).where(runs.c.is_open == true())).scalars())
+    at = ended_before.isoformat()
+    removed = _remove_listed(database, still_open, status=_ENDED, completed_before=at)
+    # The timers of a run that is over would do nothing when their time comes, perhaps weeks from now.
+    return removed + _remove_listed(database, still_open, status="DELAYED", name="timer", end_time=at)
+
+
+def _remove_listed(database: Database, still_open: set[str], **which: Any) -> int:
     removed = stay = 0
     while removed < _MOST_ROWS:
-        ended = DBOS.list_workflows(
-            status=_ENDED,
-            completed_before=ended_before.isoformat(),
-            load_input=False,
-            load_output=False,
-            limit=_AT_ONCE,
-            offset=stay,
-        )
+        ended = DBOS.list_workflows(**which, load_input=False, load_output=False, limit=_AT_ONCE, offset=stay)
         gone = [each.workflow_id for each in ended if run_of(each.workflow_id) not in still_open]
         if gone:
             DBOS.delete_workflows(gone)

@@ -17,6 +17,8 @@ INBOX = "inbox"
 RUNS = "runs"
 AGENTS = "agents"
 DEPLOYMENTS = "deployments"
+_LAST = 1
+"""Behind what has no priority, which is 0."""
 SOON_SECONDS = 0.2
 ROUTINE_SECONDS = 12.0
 """A burst of entries within this time costs one edit of the comments, not one each. What people wait for is shown
@@ -54,9 +56,11 @@ class Waker:
         """
         self._enqueue(connection, "inbox", INBOX, reading(delivery_id, tries), delivery_id, partition=about)
 
-    def hear(self, connection: Connection, name: str, event: str, about: str) -> None:
-        """Have an event (as JSON) heard that no delivery has told of; once for each `name`."""
-        self._enqueue(connection, "missed", INBOX, f"missed:{name}", event, partition=about)
+    def hear(self, connection: Connection, name: str, event: str, about: str, *, last: bool) -> None:
+        """Have an event (as JSON) heard that no delivery has told of; once for each `name`. One that is to come `last`
+        waits for all others about the same: what was enqueued in the same millisecond has no order of its own."""
+        priority = _LAST if last else None
+        self._enqueue(connection, "missed", INBOX, f"missed:{name}", event, partition=about, priority=priority)
 
     def drive(self, connection: Connection, run_id: str, token: str) -> None:
         """Have the run's next move made. One workflow a token; runs take their moves one at a time."""
@@ -107,6 +111,7 @@ class Waker:
         *arguments: Any,
         partition: str | None = None,
         delay: float | None = None,
+        priority: int | None = None,
     ) -> None:
         options: EnqueueOptions = {
             "workflow_name": workflow,
@@ -118,6 +123,8 @@ class Waker:
             options["queue_partition_key"] = partition
         if delay is not None:
             options["delay_seconds"] = delay
+        if priority is not None:
+            options["priority"] = priority
         self._client.enqueue_in_transaction(connection, options, *arguments)
         if delay is None:
             ring_at_commit(connection)

@@ -93,15 +93,30 @@ def test_workflows_that_have_not_ended_stay(launched: Books) -> None:
     assert workflows(launched) == {"inbox:guid-1:1"}
 
 
+def test_timers_of_runs_that_are_over_are_not_waited_for(launched: Books) -> None:
+    launched.starts()
+    waker = Waker(connect_client(launched.database))
+    with launched.database.write() as connection:
+        waker.timer(connection, RUN, "merge", 1, "remind", 3600.0)
+    all_but_the_timer = workflows(launched) - {f"timer:{RUN}:merge:1:remind"}
+    assert remove_workflows(launched.database, ended_before=now() + LATER) == 0, "the run is open"
+    launched.executes("UPDATE runs SET is_open = FALSE")
+    assert remove_workflows(launched.database, ended_before=now() - LATER) == 0, "it is young"
+    assert remove_workflows(launched.database, ended_before=now() + LATER) == 1
+    assert workflows(launched) == all_but_the_timer
+
+
 def test_deliveries_that_were_read_go_and_can_come_again(launched: Books) -> None:
-    delivered(launched, "old", "unread", "new")
-    launched.executes(f"UPDATE deliveries SET received_at = '{stamp(now() - timedelta(days=40))}' WHERE id <> 'new'")
-    launched.executes("UPDATE deliveries SET status = 'processed' WHERE id <> 'unread'")
+    long_ago, today = stamp(now() - timedelta(days=40)), stamp(now())
+    delivered(launched, "old", "unread", "new", "just-read")
+    launched.executes(f"UPDATE deliveries SET received_at = '{long_ago}' WHERE id <> 'new'")
+    launched.executes(f"UPDATE deliveries SET status = 'processed', processed_at = '{today}' WHERE id <> 'unread'")
+    launched.executes(f"UPDATE deliveries SET processed_at = '{long_ago}' WHERE id = 'old'")
     launched.executes("INSERT INTO claims VALUES ('inbox:old', 1, 'w', '')")
     assert remove_deliveries(launched.database, read_before=now() - timedelta(days=30)) == 1
-    assert launched.query("SELECT id FROM deliveries ORDER BY id") == [("new",), ("unread",)]
+    assert launched.query("SELECT id FROM deliveries ORDER BY id") == [("just-read",), ("new",), ("unread",)]
     assert launched.query("SELECT * FROM claims") == []
-    assert workflows(launched) == {"inbox:new:1", "inbox:unread:1"}
+    assert workflows(launched) == {"inbox:just-read:1", "inbox:new:1", "inbox:unread:1"}
     delivered(launched, "old")
     assert "inbox:old:1" in workflows(launched), "it is read again: what it caused is known by its cause"
 
