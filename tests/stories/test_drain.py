@@ -44,7 +44,9 @@ def test_the_whole_service(world: World) -> None:
     half.close()
     assert world.processes_of_agents(), "the agent was stopped with the service"
     assert not (world.directory / "service.pid").exists()
-    assert world.query("SELECT count(*) FROM workers")[0][0] == 0, "others would have to wait for its lease to end"
+    assert world.query("SELECT count(*) FROM workers WHERE declared_dead_at IS NULL")[0][0] == 0, (
+        "others would have to wait for its lease to end"
+    )
     world.start_service()
     world.builder.is_let_go()
     world.waits("the second gate", lambda: world.query("SELECT count(*) FROM gates WHERE state = 'open'")[0][0] == 2)
@@ -67,4 +69,4 @@ def test_webhook_and_worker_apart(new_world: NewWorld, database: str) -> None:
     print("".join(f"\n{name}: gone {seconds:.2f} s after SIGTERM" for name, seconds in took.items()))
     assert max(took.values()) < SECONDS
     assert world.processes_of_agents(), "the agent was stopped with the worker"
-    assert world.query("SELECT count(*) FROM workers")[0][0] == 0
+    assert world.query("SELECT count(*) FROM workers WHERE declared_dead_at IS NULL")[0][0] == 0
