@@ -32,8 +32,10 @@ def test_a_seed_gives_the_same_plan_again() -> None:
 def test_every_trouble_is_planned_where_it_can_strike() -> None:
     kinds = {trouble.kind for trouble in make_plan(1, 400, postgres=True, workers=2)}
     assert kinds >= {"kill", "stop", "zombie", "agent", "supervisor", "agent paused", "supervisor paused"}
-    assert kinds >= {"hub", "cut", "database", "disk", "fault", "webhook", "release", "lag"}
-    assert not {"database", "zombie"} & {trouble.kind for trouble in make_plan(1, 400, postgres=False, workers=1)}
+    assert kinds >= {"hub", "cut", "database", "database paused", "disk", "fault", "webhook", "release", "lag"}
+    assert not {"database", "database paused", "zombie"} & {
+        trouble.kind for trouble in make_plan(1, 400, postgres=False, workers=1)
+    }
 
 
 def test_all_points_are_armed_at_once_and_told_when_nobody_died_there(tmp_path: Path) -> None:
