@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.chaos.disk import Disk
-from tests.chaos.picture import differences
+from tests.chaos.picture import differences, journal_in_any_order, without_numbers
 from tests.chaos.plan import make_plan
 from tests.chaos.points import Points
 from tests.chaos.resumes import Kill, Resumes
@@ -71,6 +71,17 @@ def test_pictures_differ_where_they_do() -> None:
     assert differences(picture, lost) == ["/journal: unexpected c", "/journal: missing b"]
     assert len(differences(picture, {**picture, "pull request": {"merged": False}})) == 1
     assert differences({"text": "a\nb"}, {"text": "a\nc"}) == ["/text: -b", "/text: +c"]
+
+
+def test_a_gate_that_was_decided_on_before_it_was_recorded_makes_no_difference() -> None:
+    before, after = (
+        journal_in_any_order([["gate_opening", "claim"], *opened, ["rejected", "comment:<id>:1"]])
+        for opened in ([["gate_opened", "gate:merge:1:opened"]], [])
+    )
+    assert before == after
+    assert before != journal_in_any_order([["gate_opening", "claim"]])
+    counted = ("entry 25 of its journal", "entry 26 of its journal", "head:<sha>:13", "head:<sha>:14")
+    assert {without_numbers(text, {}) for text in counted} == {"entry <n> of its journal", "head:<sha>:<n>"}
 
 
 def test_a_kill_knows_the_runs_it_has_held_up() -> None:
