@@ -16,6 +16,10 @@ _BEFORE_A_NUMBER = r"#|/|--|part_|part\\+_|PART = |PART, |!= |`|pull-request:"
 _TESTS = re.compile(r"\b\d+(?= passed)|(?<=1 of )\d+(?= failed)")
 """Whoever comes later is tested together with what was merged before."""
 _ORDER_MATTERS_NOT = ("comments", "journal")
+_COUNTED = re.compile(r"(\bentry |\bhead:<sha>:|Issuewright-Journal: )\d+")
+_MAY_BE_MISSING = "gate_opened"
+"""The record of a gate whose comment people have seen, and decided on before the one that wrote it could record it: so
+entries are also numbered differently."""
 
 
 def picture(evidence: Evidence, spec: Spec) -> Picture:
@@ -28,11 +32,18 @@ def picture(evidence: Evidence, spec: Spec) -> Picture:
     seen["agent calls"] = calls_of(spec, evidence.calls)
     seen["deployments"] = sorted(each["environment"] for each in evidence.deployed(spec))
     numbers = {str(number): "<issue>", str(pull["number"]) if pull else "none": "<pull>"}
-    plain: Picture = _plain(seen, numbers)
+    plain: Picture = without_numbers(seen, numbers)
     for part in _ORDER_MATTERS_NOT:
         # Deliveries may come in any order, and a decision before or after the record of what it decides on.
-        plain[part] = sorted(map(str, plain[part])) if part == "journal" else [sorted(map(str, p)) for p in plain[part]]
+        plain[part] = (
+            journal_in_any_order(plain[part]) if part == "journal" else [sorted(map(str, p)) for p in plain[part]]
+        )
     return plain
+
+
+def journal_in_any_order(entries: list[list[str]]) -> list[str]:
+    """The kinds and causes of entries, but for what may be missing."""
+    return sorted(str(entry) for entry in entries if entry[0] != _MAY_BE_MISSING)
 
 
 def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
@@ -61,14 +72,15 @@ def _files(world: World, pull: dict[str, Any]) -> str:
     return world.git("diff", "--no-color", "-U0", f"{pull['base']['sha']}...refs/pull/{pull['number']}/head")
 
 
-def _plain(value: Any, numbers: dict[str, str]) -> Any:
+def without_numbers(value: Any, numbers: dict[str, str]) -> Any:
+    """All texts in a value, with what is counted and the given numbers taken out."""
     if isinstance(value, dict):
-        return {key: _plain(part, numbers) for key, part in value.items()}
+        return {key: without_numbers(part, numbers) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part, numbers) for part in value]
+        return [without_numbers(part, numbers) for part in value]
     if not isinstance(value, str):
         return value
-    text = _TREE.sub("tree <sha>", value)
+    text = _COUNTED.sub(r"\1<n>", _TREE.sub("tree <sha>", value))
     text = re.sub(r"index [0-9a-f]+\.\.[0-9a-f]+", "index", text)
     for number, name in numbers.items():
         # Where our own texts and the agents' files name the issue or the pull request.

@@ -57,6 +57,7 @@ def make_plan(seed: int, kills: int, *, postgres: bool, workers: int) -> Iterato
         "cut": (1.5, _nothing),
         "disk": (0.7, _a_stop),
         "database": (1.5 if postgres else 0, _a_crash),
+        "database paused": (1.0 if postgres else 0, _a_stop),
         "zombie": (0.5 if postgres and workers > 1 else 0, lambda chance: {"seconds": chance.uniform(21, 25)}),
     }
     names, weights = list(makers), [weight for weight, _ in makers.values()]

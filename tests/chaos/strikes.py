@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -38,6 +39,7 @@ class Strikes:
         self.counts: Counter[str] = Counter()
         self.times: list[float] = []
         self.kills: list[Kill] = []
+        self._frozen: list[psutil.Process] = []
         self._kinds: dict[str, Callable[[Trouble], bool]] = {
             "kill": self._kill,
             "stop": self._stop,
@@ -49,6 +51,7 @@ class Strikes:
             "hub": self._kill_hub,
             "cut": lambda trouble: self._tell_hub("/connections/cut", trouble),
             "database": self._crash_database,
+            "database paused": self._pause_database,
             "disk": self._fill_disk,
             "fault": lambda trouble: self._tell_hub("/faults", trouble),
             "webhook": lambda trouble: self._tell_hub("/webhook-rules", trouble),
@@ -160,11 +163,32 @@ class Strikes:
         if server is None:
             return False
         self._noted()
+        self._thaw()
         server.crash(signal.Signals[trouble.details["signal"]])
         self._live(trouble.details["away"])
         server.start_again()
         self._noted()
         return True
+
+    def _pause_database(self, trouble: Trouble) -> bool:
+        server = self._field.server
+        if server is None or self._frozen:
+            return False
+        self._noted()
+        postmaster = psutil.Process(server.pid)
+        self._frozen = [postmaster, *postmaster.children()]
+        for process in self._frozen:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+        # Not put off like the rest: whoever looks into the database now waits here, and nobody would wake it.
+        threading.Timer(trouble.details["seconds"], self._thaw).start()
+        return True
+
+    def _thaw(self) -> None:
+        """The database goes on."""
+        frozen, self._frozen = self._frozen, []
+        for process in frozen:
+            _resume(process)
 
     def _fill_disk(self, trouble: Trouble) -> bool:
         disk = self._field.disk

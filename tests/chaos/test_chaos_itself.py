@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.chaos.disk import Disk
-from tests.chaos.picture import differences
+from tests.chaos.picture import differences, journal_in_any_order, without_numbers
 from tests.chaos.plan import make_plan
 from tests.chaos.points import Points
 from tests.chaos.resumes import Kill, Resumes
@@ -32,8 +32,10 @@ def test_a_seed_gives_the_same_plan_again() -> None:
 def test_every_trouble_is_planned_where_it_can_strike() -> None:
     kinds = {trouble.kind for trouble in make_plan(1, 400, postgres=True, workers=2)}
     assert kinds >= {"kill", "stop", "zombie", "agent", "supervisor", "agent paused", "supervisor paused"}
-    assert kinds >= {"hub", "cut", "database", "disk", "fault", "webhook", "release", "lag"}
-    assert not {"database", "zombie"} & {trouble.kind for trouble in make_plan(1, 400, postgres=False, workers=1)}
+    assert kinds >= {"hub", "cut", "database", "database paused", "disk", "fault", "webhook", "release", "lag"}
+    assert not {"database", "database paused", "zombie"} & {
+        trouble.kind for trouble in make_plan(1, 400, postgres=False, workers=1)
+    }
 
 
 def test_all_points_are_armed_at_once_and_told_when_nobody_died_there(tmp_path: Path) -> None:
@@ -69,6 +71,17 @@ def test_pictures_differ_where_they_do() -> None:
     assert differences(picture, lost) == ["/journal: unexpected c", "/journal: missing b"]
     assert len(differences(picture, {**picture, "pull request": {"merged": False}})) == 1
     assert differences({"text": "a\nb"}, {"text": "a\nc"}) == ["/text: -b", "/text: +c"]
+
+
+def test_a_gate_that_was_decided_on_before_it_was_recorded_makes_no_difference() -> None:
+    before, after = (
+        journal_in_any_order([["gate_opening", "claim"], *opened, ["rejected", "comment:<id>:1"]])
+        for opened in ([["gate_opened", "gate:merge:1:opened"]], [])
+    )
+    assert before == after
+    assert before != journal_in_any_order([["gate_opening", "claim"]])
+    counted = ("entry 25 of its journal", "entry 26 of its journal", "head:<sha>:13", "head:<sha>:14")
+    assert {without_numbers(text, {}) for text in counted} == {"entry <n> of its journal", "head:<sha>:<n>"}
 
 
 def test_a_kill_knows_the_runs_it_has_held_up() -> None:
