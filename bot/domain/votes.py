@@ -87,7 +87,9 @@ def _cannot_decide(run: Run, by: Actor, at: datetime, facts: Facts, verb: str) -
     if run.cancelled_by:
         return f"There is nothing to {verb} any more: this run is being cancelled."
     gate = run.gate
-    if gate is None and run.step is None and (run.parked or run.blocked):
+    if gate is None and run.step is None and not run.parked and not run.blocked:
+        return f"Every gate is passed already, so there is nothing left to {verb}: the merge is about to begin."
+    if gate is None and run.step is None:
         back = "`/retry <stage>`, with the reason in the lines below it, sends the work back"
         return f"Every gate is passed, so there is nothing to {verb}. {back}."
     if gate is None and run.parked:

@@ -331,7 +331,7 @@ def test_an_approval_of_anything_else_is_refused_with_a_reason(event: Any, chang
     [
         (WORKING, "No gate is open"),
         (STUCK, "No gate is open"),
-        (PASSED, "No gate is open"),
+        (PASSED, "Every gate is passed already"),
         (IN_MERGE, "the merge has begun"),
         (MERGED, "the merge has begun"),
         (CANCELLING, "this run is being cancelled"),
