@@ -25,7 +25,7 @@ def standing(run: Run) -> str:
     elif run.outcome == "cancelled":
         state = "Cancelled."
     elif (waits := waiting_for(run)) is not None:
-        state = f"Waiting for {waits}."
+        state = f"Waiting for {waits.removesuffix('.')}."
     else:
         state = f"Working: {describe(next_moves(run)[0])}."
     return f"{state} Spent so far: ${run.cost_usd:.2f}."

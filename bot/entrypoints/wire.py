@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LONGEST_HEAD = 64 * 1024
+"""Looked at after each piece that comes: a head that is here at once, in one of at most 256 KiB, is read."""
 SLOWEST_SECONDS = 20.0
 """Within which a whole request must be here. GitHub gives a delivery up after ten seconds, an Enterprise Server after
 thirty, but neither needs that long to send one."""
