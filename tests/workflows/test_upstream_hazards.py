@@ -248,6 +248,6 @@ def test_759_an_empty_workflow_id_is_refused_and_ours_never_are(lab: Lab) -> Non
     waker.drive(nothing, "", "")  # type: ignore[arg-type]
     waker.read_delivery(nothing, "", 0, "")  # type: ignore[arg-type]
     waker.publish(nothing, "", "", soon=True)  # type: ignore[arg-type]
-    waker.hear(nothing, "", "", "")  # type: ignore[arg-type]
+    waker.hear(nothing, "", "", "", last=True)  # type: ignore[arg-type]
     assert all(name.strip() for name in asked)
     assert len(asked) == 4
