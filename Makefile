@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 ARGS ?=
 JOBS ?= 2
+STORY_JOBS ?= 4
 KILLS ?= 20
 DATABASE ?= sqlite
 SEED ?=
@@ -31,19 +32,19 @@ help: ## List these commands
 demo: $(RUNTIME) ## A spec issue becomes a merged pull request, on this machine (ARGS="--auto --exit --json")
 	@$(BIN)/issuewright demo $(ARGS)
 
-# Stories run real processes and take their time: they come second, and only when the fast tests passed.
-STORIES := $(wildcard tests/stories tests/chaos)
+# Stories run real processes, and mostly wait for them: they come second, and only when the fast tests passed.
+STORIES := $(wildcard tests/stories tests/chaos tests/hosts)
 
 .PHONY: test
 test: $(DEV) ## All tests but the slow ones: fast ones first, then the stories (under 15 minutes)
 	@$(BIN)/python -m pytest -m "not slow" -n $(JOBS) $(STORIES:%=--ignore=%)
 ifneq ($(STORIES),)
-	@$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist worksteal $(STORIES)
+	@$(BIN)/python -m pytest -m "not slow" -n $(STORY_JOBS) --dist worksteal $(STORIES)
 endif
 
 .PHONY: test-slow
 test-slow: $(DEV) ## The slow tests alone
-	@$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal --timeout 600 || [ $$? -eq 5 ]  # 5: there are none
+	@$(BIN)/python -m pytest -m slow -n $(STORY_JOBS) --dist worksteal --timeout 600 || [ $$? -eq 5 ]  # 5: there are none
 
 .PHONY: check
 check: $(DEV) ## What CI checks without running anything: ruff, mypy --strict, direction of imports
