@@ -97,14 +97,15 @@ class Cluster(World):
         rows = self.query(_WHERE, ids=list(work))
         return [row[0] for row in rows if row[1] != work[row[0]] and row[2] != "ENQUEUED"]
 
-    def waits_for_work(self, machine: Machine) -> dict[str, str]:
-        """Until an agent works on the machine; what its workers execute then. People decide meanwhile."""
+    def waits_for_work(self, machines: list[Machine]) -> tuple[Machine, dict[str, str]]:
+        """Until an agent works on one of these machines; that one, and what its workers execute then."""
 
-        def at_work() -> dict[str, str]:
+        def at_work() -> tuple[Machine, dict[str, str]] | None:
             self.people.look()
-            return self.work_of(machine) if self.work_of(machine, "agents") else {}
+            busy = next((each for each in machines if self.work_of(each, "agents")), None)
+            return (busy, self.work_of(busy)) if busy else None
 
-        return self.waits(f"an agent to work on {machine.name}", at_work)
+        return self.waits(f"an agent on {', '.join(each.name for each in machines)}", at_work, seconds=120)
 
     def seconds_until_taken_over(self, work: dict[str, str], since: float) -> float:
         """How long it took from `since` until another worker executed any of it."""
