@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+from tests.chaos.evidence import Evidence
 from tests.chaos.people import People
 from tests.chaos.specs import KINDS, Kind
 from tests.hosts import agents
@@ -122,6 +123,14 @@ class Cluster(World):
         files = [machine.disk / "agent-calls.jsonl" for machine in self.machines]
         lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
         return [str(json.loads(line)["attempt"]) for line in lines]
+
+    def evidence(self) -> Evidence:
+        """The world as it is now, with what the agents of all machines have noted."""
+        files = [machine.disk / "agents" / "paid.jsonl" for machine in self.machines]
+        (self.directory / "agents").mkdir(exist_ok=True)
+        noted = "".join(file.read_text() for file in files if file.exists())
+        (self.directory / "agents" / "paid.jsonl").write_text(noted)
+        return Evidence(self)  # type: ignore[arg-type]  # all that it needs of a field
 
     def query(self, statement: str, **values: object) -> list[Any]:
         try:

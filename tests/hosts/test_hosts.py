@@ -82,7 +82,7 @@ def _nothing_is_wrong(cluster: Cluster) -> None:
     while problems := [
         f"{spec.run_id}: {problem}"
         for spec in cluster.people.specs
-        for problem in verdicts.problems_of_run(cluster, spec)  # type: ignore[arg-type]  # all that it needs of a field
+        for problem in verdicts.problems_of_run(cluster.evidence(), spec)
     ]:
         assert time.monotonic() < deadline, "\n".join(problems)
         time.sleep(0.5)
