@@ -24,14 +24,24 @@ CHANNEL = "issuewright"
 
 
 class Database:
-    """Transactions on the one database. `wait_seconds` bounds how long a statement or connection may wait."""
+    """Transactions on the one database. `wait_seconds` bounds how long a statement or connection may wait,
+    `idle_seconds` how long PostgreSQL lets a transaction stand still: who was stopped must not keep its locks."""
 
-    def __init__(self, url: str, *, wait_seconds: float = _WAIT_SECONDS, pool_size: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        wait_seconds: float = _WAIT_SECONDS,
+        pool_size: int = 10,
+        idle_seconds: float | None = None,
+    ) -> None:
         self.url = sqlalchemy_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
         self._wait_seconds = wait_seconds
         self.engine = (
-            _sqlite(self.url, wait_seconds) if self.is_sqlite else _postgres(self.url, wait_seconds, pool_size)
+            _sqlite(self.url, wait_seconds)
+            if self.is_sqlite
+            else _postgres(self.url, wait_seconds, pool_size, idle_seconds)
         )
 
     @property
@@ -103,6 +113,11 @@ def sqlalchemy_url(url: str) -> str:
     raise UserError(f"database {name!r} is not supported: use sqlite:///… or postgresql://…")
 
 
+def idle_option(seconds: float) -> str:
+    """For a connection to PostgreSQL: how long a transaction may stand still."""
+    return f"-c idle_in_transaction_session_timeout={int(seconds * 1000)}"
+
+
 def _lost_a_race(error: DBAPIError) -> bool:
     if isinstance(error, IntegrityError):
         return True
@@ -136,8 +151,9 @@ def _sqlite(url: str, wait_seconds: float) -> Engine:
     return engine
 
 
-def _postgres(url: str, wait_seconds: float, pool_size: int) -> Engine:
+def _postgres(url: str, wait_seconds: float, pool_size: int, idle_seconds: float | None) -> Engine:
     milliseconds = int(wait_seconds * 1000)
+    idle = f" {idle_option(idle_seconds)}" if idle_seconds is not None else ""
     return create_engine(
         url,
         pool_size=pool_size,
@@ -146,6 +162,6 @@ def _postgres(url: str, wait_seconds: float, pool_size: int) -> Engine:
         connect_args={
             "connect_timeout": max(1, int(wait_seconds)),
             "tcp_user_timeout": milliseconds,  # a connection whose other side is gone, without a word, ends
-            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}{idle}",
         },
     )

@@ -94,7 +94,7 @@ class Lease:
         # A connection of its own, which gives up sooner than the lease ends: no thread that waits for the pool, and no
         # packet that never arrives, may hold a beat up.
         patience = max(1.0, self.terms.beat_seconds)
-        self._database = Database(database.url, wait_seconds=patience, pool_size=1)
+        self._database = Database(database.url, wait_seconds=patience, pool_size=1, idle_seconds=patience)
         self._stopped = threading.Event()
 
     def take(self) -> None:

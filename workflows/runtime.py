@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from bot.domain.errors import ForgeError
 from workflows import attempt, deployment, drive, inbox, publisher, timers  # noqa: F401  (registers the workflows)
 from workflows.clock import follow
-from workflows.database import Database
+from workflows.database import Database, idle_option
 from workflows.doorbell import work_queues
 from workflows.leases import Lease, Terms, Worker, this_process
 from workflows.outages import have_dbos_wait_for_space, is_away
@@ -65,7 +65,7 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     have_dbos_wait_for_space()
     lease = Lease(services.database, this_process(services.machine), services.proof, terms)
     lease.take()  # It beats from now on: a launch may take longer than a lease.
-    dbos = DBOS(config=_config(services.database, lease.worker.executor_id))
+    dbos = DBOS(config=_config(services.database, lease.worker.executor_id, terms))
     DBOS.listen_queues([])  # the doorbell has them worked
     DBOS.launch()
     _register_queues(limits)
@@ -99,10 +99,10 @@ def prepare_system_tables(database: Database) -> None:
     run_dbos_database_migrations(system_database_url=database.dbos_url)
 
 
-def _config(database: Database, executor_id: str) -> DBOSConfig:
+def _config(database: Database, executor_id: str, terms: Terms) -> DBOSConfig:
     return {
         "name": APPLICATION,
-        "system_database_url": _url_that_notices_silence(database),
+        "system_database_url": _url_that_notices_silence(database, terms),
         "executor_id": executor_id,
         "application_version": VERSION,
         "log_level": "WARNING",
@@ -110,12 +110,13 @@ def _config(database: Database, executor_id: str) -> DBOSConfig:
     }
 
 
-def _url_that_notices_silence(database: Database) -> str:
-    """DBOS's own connections, too, are given up when the other side is gone without a word (a failover, a cut link)."""
+def _url_that_notices_silence(database: Database, terms: Terms) -> str:
+    """DBOS's own connections, too, are given up when the other side is gone without a word: by us after a failover or
+    a cut, by PostgreSQL when we were stopped. Our locks on what others are to take over would hold them up."""
     if database.is_sqlite:
         return database.dbos_url
-    url = make_url(database.dbos_url).update_query_dict({"tcp_user_timeout": str(_SILENCE_MILLISECONDS)})
-    return url.render_as_string(hide_password=False)
+    quickly = {"tcp_user_timeout": str(_SILENCE_MILLISECONDS), "options": idle_option(terms.seconds / 2)}
+    return make_url(database.dbos_url).update_query_dict(quickly).render_as_string(hide_password=False)
 
 
 def _register_queues(limits: Limits) -> None:

@@ -32,7 +32,7 @@ from workflows.wake import Waker
 
 def open_database(settings: Settings) -> Database:
     """The one database, brought to this release's schema; raises UserError with what to do when that fails."""
-    database = Database(settings.database)
+    database = Database(settings.database, idle_seconds=settings.lease_seconds / 2)
     with explained():
         migrate(database)
         prepare_system_tables(database)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+from tests.chaos.evidence import Evidence
 from tests.chaos.people import People
 from tests.chaos.specs import KINDS, Kind
 from tests.hosts import agents
@@ -97,14 +98,15 @@ class Cluster(World):
         rows = self.query(_WHERE, ids=list(work))
         return [row[0] for row in rows if row[1] != work[row[0]] and row[2] != "ENQUEUED"]
 
-    def waits_for_work(self, machine: Machine) -> dict[str, str]:
-        """Until an agent works on the machine; what its workers execute then. People decide meanwhile."""
+    def waits_for_work(self, machines: list[Machine]) -> tuple[Machine, dict[str, str]]:
+        """Until an agent works on one of these machines; that one, and what its workers execute then."""
 
-        def at_work() -> dict[str, str]:
+        def at_work() -> tuple[Machine, dict[str, str]] | None:
             self.people.look()
-            return self.work_of(machine) if self.work_of(machine, "agents") else {}
+            busy = next((each for each in machines if self.work_of(each, "agents")), None)
+            return (busy, self.work_of(busy)) if busy else None
 
-        return self.waits(f"an agent to work on {machine.name}", at_work)
+        return self.waits(f"an agent on {', '.join(each.name for each in machines)}", at_work, seconds=120)
 
     def seconds_until_taken_over(self, work: dict[str, str], since: float) -> float:
         """How long it took from `since` until another worker executed any of it."""
@@ -121,6 +123,14 @@ class Cluster(World):
         files = [machine.disk / "agent-calls.jsonl" for machine in self.machines]
         lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
         return [str(json.loads(line)["attempt"]) for line in lines]
+
+    def evidence(self) -> Evidence:
+        """The world as it is now, with what the agents of all machines have noted."""
+        files = [machine.disk / "agents" / "paid.jsonl" for machine in self.machines]
+        (self.directory / "agents").mkdir(exist_ok=True)
+        noted = "".join(file.read_text() for file in files if file.exists())
+        (self.directory / "agents" / "paid.jsonl").write_text(noted)
+        return Evidence(self)  # type: ignore[arg-type]  # all that it needs of a field
 
     def query(self, statement: str, **values: object) -> list[Any]:
         try:

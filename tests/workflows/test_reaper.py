@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import create_engine, insert, text
 
 from bot.adapters.supervisor import process_tree
 from tests.workflows.roster import ELSEWHERE, LEASE, Recoveries, Roster
-from workflows import leases, reaper
+from workflows import leases, reaper, runtime
 from workflows.database import Database
 from workflows.leases import process_lives
 from workflows.reaper import Reaper
@@ -230,6 +230,25 @@ def test_who_beats_at_the_last_moment_lives(on_postgres: Roster, monkeypatch: py
     monkeypatch.setattr(reaper.Watch, "look", and_then_it_beats)
     on_postgres.time_passes(LEASE + 1)
     assert not on_postgres.counts_as_dead(worker)
+
+
+@pytest.mark.parametrize("whose", ["ours", "dbos"])
+def test_locks_of_a_stopped_worker_hold_nobody_up(on_postgres: Roster, whose: str) -> None:
+    """It was stopped in the middle of a transaction, with a lock on its workflow's row, and will never commit."""
+    if whose == "dbos":
+        url = str(runtime._config(on_postgres.database, "x", leases.Terms(2.0))["system_database_url"])
+        engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    else:
+        engine = Database(on_postgres.database.url, idle_seconds=1.0).engine
+    work = on_postgres.works(on_postgres.worker(**ELSEWHERE), RUNS)
+    connection = engine.connect()
+    connection.execute(text("UPDATE dbos.workflow_status SET name = name"))
+    with on_postgres.database.write() as free:  # waits until PostgreSQL has ended the other one
+        found = text("UPDATE dbos.workflow_status SET status = 'ENQUEUED' WHERE workflow_uuid = :id")
+        assert free.execute(found, {"id": work}).rowcount == 1
+    connection.invalidate()
+    connection.close()
+    engine.dispose()
 
 
 def test_two_reapers_at_once_take_everything_over_once(on_postgres: Roster) -> None:
