@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = "ISSUEWRIGHT_WORKER_PATIENCE_SECONDS"
 
 
 class Service:
@@ -21,7 +22,8 @@ class Service:
         self.port = port
         self.code = ROOT
         self.within: list[str] = []
-        self.environment: dict[str, str] = {}
+        # A machine under tests may be slow: agents wait for the service, unless a story is about their patience.
+        self.environment = {PATIENCE: "0"}
         self.process: subprocess.Popen[bytes] | None = None
         self.deaths: list[str] = []
         self._failpoints = directory / "failpoints"
