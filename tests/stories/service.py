@@ -11,6 +11,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 FAILPOINTS = "failpoints"
 """Where failpoints are armed, below the service's directory."""
+PATIENCE = "ISSUEWRIGHT_WORKER_PATIENCE_SECONDS"
 
 
 class Service:
@@ -24,7 +25,8 @@ class Service:
         self.port = port
         self.code = ROOT
         self.within: list[str] = []
-        self.environment: dict[str, str] = {}
+        # A machine under tests may be slow: agents wait for the service, unless a story is about their patience.
+        self.environment = {PATIENCE: "0"}
         self.process: subprocess.Popen[bytes] | None = None
         self.deaths: list[str] = []
         self._failpoints = directory / FAILPOINTS

@@ -12,6 +12,7 @@ from bot.domain.events import MoveMade
 from bot.domain.facts import Facts
 from bot.domain.forge import Actor
 from tests.stories.conftest import NewWorld
+from tests.stories.service import PATIENCE
 from tests.stories.world import GOOD, Issue, World
 from workflows.clock import now
 from workflows.journal import Journal
@@ -26,7 +27,8 @@ def attempt_directory(world: World, issue: Issue) -> Path:
 
 
 def test_an_orphan_stops_and_its_attempt_is_tried_again(new_world: NewWorld, database: str) -> None:
-    world = new_world(database, settings="worker_patience_seconds = 3\nlease_seconds = 4")
+    world = new_world(database, settings="lease_seconds = 4")
+    world.service.environment[PATIENCE] = "3"
     world.start_service()
     world.builder.writes(GOOD, holds=True)
     issue = world.opens_spec("Add a health check")
@@ -49,6 +51,7 @@ def test_an_orphan_stops_and_its_attempt_is_tried_again(new_world: NewWorld, dat
 @pytest.mark.parametrize("database", ["sqlite"])
 def test_on_sqlite_agents_wait_for_the_service_however_long(new_world: NewWorld, database: str) -> None:
     world = new_world(database)
+    world.service.environment.clear()
     world.start_service()
     world.builder.writes(GOOD, holds=True)
     issue = world.opens_spec("Add a health check")

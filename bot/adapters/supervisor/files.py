@@ -11,6 +11,7 @@ result.json      how the agent ended (`Ending`)               written exactly on
 answer.json      the `AgentResult`, kept when the rest is released
 stdout, stderr   the agent's output, bounded
 supervisor.log   the supervisor's own troubles
+unasked          exists = it was stopped by circumstances, and by nobody's decision
 home/ tmp/ out/  the agent's own: HOME, TMPDIR, what it hands back
 lives/N/         what its Nth life left, when it went on after an end that nobody wanted (see `lives`)
 """
@@ -42,6 +43,7 @@ HOME = "home"
 TMP = "tmp"
 OUT = "out"
 LIVES = "lives"
+UNASKED = "unasked"
 
 _READ_LIMIT = 64 * 1024 * 1024
 

@@ -11,7 +11,7 @@ from bot.adapters.supervisor import files
 MOST = 4
 """How many lives an attempt has: a machine that dies again and again is a person's business."""
 
-_LEFT = (files.SUPERVISOR, files.AGENT, files.PROGRESS, files.STDOUT, files.STDERR)
+_LEFT = (files.SUPERVISOR, files.AGENT, files.PROGRESS, files.STDOUT, files.STDERR, files.UNASKED)
 
 
 def earlier(directory: Path) -> list[Path]:

@@ -88,6 +88,9 @@ def supervise(directory: Path, *, had_predecessor: bool, on_step: OnStep = nothi
         left_running = process_tree.kill_own_descendants()
     watch.close()
     on_step("cleaned")
+    if watch.unasked:
+        # Beside the result, which a worker of an older release has to be able to read.
+        files.write_once(directory / files.UNASKED, "")
     _write_result(directory, left_running=left_running, **watch.ending())
     on_step("written")
 
@@ -119,7 +122,7 @@ class _Watch:
         self._started = self._last_sign = time.monotonic()
         self._status: int | None = None
         self._stopped: str | None = None
-        self._unasked = False
+        self.unasked = False
         self._silence = Silence(directory.parent)
         self._patience: float | None = launch.get("worker_patience_seconds")
         self._timed_out: str | None = None
@@ -187,8 +190,6 @@ class _Watch:
             "exit_code": os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else None,
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             "stopped": self._stopped,
-            # Said only where it is so: a worker of an older release does not know the word.
-            **({"unasked": True} if self._unasked else {}),
             "timed_out": self._timed_out,
             "seconds": round(self._seconds, 3),
             "reported": self._reported.values,
@@ -271,7 +272,7 @@ class _Watch:
 
     def _stop(self, reason: str, *, unasked: bool = False) -> None:
         if self._stopped is None and self._timed_out is None:
-            self._stopped, self._unasked = reason, unasked
+            self._stopped, self.unasked = reason, unasked
             self._set_up_the_ladder()
 
     def _set_up_the_ladder(self) -> None:

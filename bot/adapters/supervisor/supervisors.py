@@ -150,6 +150,7 @@ class Supervisors:
             if (directory / files.STOP).exists() or (directory / files.ANSWER).exists():
                 return False
             ending, number = Ending.model_validate_json(result), len(lives.earlier(directory)) + 2
+            ending = ending.model_copy(update={"unasked": (directory / files.UNASKED).exists()})
             if not ending.by_nobody or number > lives.MOST:
                 return False
             try:
