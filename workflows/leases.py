@@ -96,6 +96,7 @@ class Lease:
         patience = max(1.0, self.terms.beat_seconds)
         self._database = Database(database.url, wait_seconds=patience, pool_size=1, idle_seconds=patience)
         self._stopped = threading.Event()
+        self._beating = threading.Thread(target=self._keep_beating, name="lease", daemon=True)
 
     def take(self) -> None:
         """Insert the lease, and beat in the background until `release`."""
@@ -113,7 +114,7 @@ class Lease:
         self.proof.begins(None if self._database.is_sqlite else self.terms.seconds)
         self.proof.renew(sent)
         self._show_beat()
-        threading.Thread(target=self._keep_beating, name="lease", daemon=True).start()
+        self._beating.start()
         threading.Thread(target=self._watch, name="lease-watch", daemon=True).start()
 
     def release(self) -> None:
@@ -124,6 +125,8 @@ class Lease:
         with self._database.write() as connection:
             mine = workers.c.executor_id == self.worker.executor_id
             connection.execute(update(workers).where(mine).values(**ended))
+        if self._beating.is_alive():
+            self._beating.join(_LAST_WORDS_SECONDS)  # a beat under way still has the connection
         self._database.close()
 
     def _keep_beating(self) -> None:
@@ -163,7 +166,7 @@ class Lease:
     def _watch(self) -> None:
         """End the process once it has nothing to prove any more. A thread of its own: a beat may hang."""
         while not self._stopped.wait(self.terms.seconds / 40):
-            if not self.proof.is_good:
+            if not self.proof.is_good and not self._stopped.is_set():
                 log.error("this worker cannot prove its life any more: ending, so that nothing is done twice")
                 # A thread of its own, again: the database may well be what is away.
                 last_words = threading.Thread(target=self._say_last_words, daemon=True)

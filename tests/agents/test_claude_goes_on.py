@@ -46,9 +46,11 @@ def the_machine_shuts_down(desk: Desk) -> None:
     os.kill(supervisor(desk), signal.SIGTERM)
 
 
-def waits_in_a_tool(desk: Desk, answers: int = 2) -> None:
-    """Until the agent waits for the tool that sleeps, and what it has cost by then is known."""
+def waits_in_a_tool(desk: Desk, answers: int = 2, calls: int = 1) -> None:
+    """Until the agent waits for the tool that sleeps, called so often by now; its session is on the disk (claude takes
+    a moment for that), and what it has cost by then is known."""
     until(lambda: (desk.workspace / "begun").exists())
+    until(lambda: sum(file.read_text().count("sleep 600") for file in desk.folder.rglob("projects/*/*.jsonl")) >= calls)
     until(lambda: (now := desk.progress()) and now.output_tokens == answers * EACH.output)
 
 
@@ -110,7 +112,7 @@ def test_a_machine_that_dies_again_and_again_is_given_up(desk: Desk) -> None:
     desk.plays(BEGUN, SLEEPS)
     desk.start()
     for life in range(lives.MOST):
-        waits_in_a_tool(desk, answers=1 if life else 2)
+        waits_in_a_tool(desk, answers=1 if life else 2, calls=life + 1)
         (desk.workspace / "begun").unlink()
         desk.plays(BEGUN, *[SLEEPS] * (life + 2))
         all_die(desk)

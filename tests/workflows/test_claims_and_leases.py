@@ -142,10 +142,10 @@ def test_a_beat_shows_in_the_file_that_supervisors_look_at(database: Database, t
     assert lease.beat()
     assert file.stat().st_mtime > 0
     os.utime(file, (0, 0))
-    lease.release()
     with database.write() as connection:
         connection.execute(text("UPDATE workers SET declared_dead_at = 1"))
     assert not lease.beat()
+    lease.release()
     assert file.stat().st_mtime == 0, "who was declared dead does not keep agents going"
 
 
