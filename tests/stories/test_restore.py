@@ -125,10 +125,11 @@ def test_work_that_began_after_the_backup_is_asked_for_once_more(new_world: NewW
     world.waits("the rejection to be obeyed again", lambda: world.kinds(issue).count("attempt_finished") >= 2)
     world.waits("a gate", lambda: world.query("SELECT 1 FROM gates WHERE state = 'open'"))
     world.waits_for_quiet()
-    assert world.pull_request(issue)["head"]["sha"] == head, "what was there is not there twice"
+    assert head in [commit["sha"] for commit in world.sees(f"/pulls/{number}/commits")], "nothing is lost"
     assert "run_parked" not in world.kinds(issue)
-    # Whether the rejection or the unknown head is heard of first is chance: what answered it may be there already.
-    assert world.builder.times_paid <= 3
+    # Whether the rejection or the unknown head is heard of first is chance. An agent that begins on what answered the
+    # rejection already may find nothing to change, and is asked why.
+    assert world.builder.times_paid <= 4
     world.approves(issue)
     world.waits_for_the_end(issue)
 
