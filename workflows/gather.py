@@ -48,7 +48,7 @@ def gather(services: Services, event: Event, run: Run | None) -> Facts:
                 pull=pull,
                 line_comments=said,
                 lapsed=lapsed,
-                withdrawn=run is not None and _is_withdrawn(services, event),
+                withdrawn=run is not None and _decides_on_the_merge(run) and _is_withdrawn(services, event),
             )
         case PullRequestChanged() if run is not None and (run.blocked or not event.only_a_check):
             pull = _pull(services, run)
@@ -62,6 +62,11 @@ def _line_comments(services: Services, event: ReviewSubmitted) -> tuple[Finding,
     """What a review says of single lines."""
     repository = services.github.repository(event.pull.repo)
     return tuple(patiently(lambda: repository.review_comments(event.pull.number, event.review.id)))
+
+
+def _decides_on_the_merge(run: Run) -> bool:
+    """What an earlier gate lets through is asked about again; what is merged cannot be taken back."""
+    return run.gate is None or run.gate.gate == run.plan.merge_gate.name
 
 
 def _is_withdrawn(services: Services, event: ReviewSubmitted) -> bool:

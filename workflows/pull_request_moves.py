@@ -80,9 +80,12 @@ def tidy(making: Making, move: TidyArtifacts) -> MoveMade:
     return MoveMade(entry=entry, cause=f"tidied:{sha}")
 
 
-def merge(making: Making, move: Merge) -> MoveMade:
-    """Only the approved head is merged: GitHub compares it with the branch's in the very act."""
+def merge(making: Making, move: Merge) -> MoveMade | None:
+    """Only the approved head is merged: GitHub compares it with the branch's in the very act. None when an approval
+    was taken back since this was claimed."""
     run, number, head = making.run, making.pull_number, move.subject.head
+    if run.merging != move.subject:
+        return None
     _has_its_base(making, number)
     publisher.publish_check_run(making.here, run, making.claim)
     title, message = commit_texts(run)

@@ -316,6 +316,8 @@ def test_the_check_run_points_at_lines_and_waits_in_silence() -> None:
     run = s.run_of(*finished("planner"), opened, plan=SIX)
     assert check_run(run, "key") is None
     run = s.run_of(*finished("planner"), opened, gate_of("plan", s.ONE), plan=SIX)
+    assert check_run(run, "key") is None, "nobody merges a plan"
+    run = s.run_of(*finished("planner"), opened, gate_of("merge", s.ONE), plan=SIX)
     report = check_run(run, "key")
     assert report is not None
     assert (report.status, report.conclusion, report.annotations) == ("in_progress", None, ())

@@ -35,7 +35,7 @@ seldom = st.sampled_from([False] * 3 + [True])
 class Interleavings(RuleBasedStateMachine):
     """One run; every rule is one thing that happens somewhere in the world."""
 
-    guards = frozenset({"cause", "seq"})
+    guards = frozenset({"cause", "seq", "still"})
     world: World
     ended: list[AttemptFinished]
     looked: list[tuple[Move, int]]

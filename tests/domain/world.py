@@ -124,7 +124,9 @@ class Delivery:
 class World:
     """GitHub, the durable layer and everybody in them. `guards` names those that are in force."""
 
-    def __init__(self, plan: Pipeline, *, skew: int = 0, guards: frozenset[str] = frozenset({"cause", "seq"})) -> None:
+    def __init__(
+        self, plan: Pipeline, *, skew: int = 0, guards: frozenset[str] = frozenset({"cause", "seq", "still"})
+    ) -> None:
         self.hub = Hub()
         self.guards = guards
         self.seconds = 0
@@ -258,7 +260,9 @@ class World:
                 finished = MoveMade(entry=RunFinished(outcome=outcome), cause="finished")
                 driver.outcome = parked if refuses else finished
 
-    def _merge(self, driver: Driver, subject: Subject, *, refuses: bool) -> MoveMade:
+    def _merge(self, driver: Driver, subject: Subject, *, refuses: bool) -> MoveMade | None:
+        if "still" in self.guards and self.run.merging != subject:
+            return None
         if self.hub.merged is not None:
             return MoveMade(entry=PullRequestMerged(sha=self.hub.merged), cause=f"merge:{self.hub.merged}")
         if self.hub.head != subject.head and self.hub.head is not None:

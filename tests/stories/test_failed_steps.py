@@ -21,10 +21,11 @@ def test_a_push_that_is_refused_once(new_world: NewWorld, database: str) -> None
 
 def test_what_may_not_be_committed_goes_back_to_whoever_left_it(new_world: NewWorld) -> None:
     world = new_world("sqlite")
-    world.builder.writes({"docs/.git/config": "[core]\n"}).writes({**GOOD, "docs/why.md": "{feedback}\n"})
+    repository = {"docs/.git/HEAD": "ref: refs/heads/main\n", "docs/.git/objects/x": "", "docs/.git/refs/x": ""}
+    world.builder.writes({**repository, "docs/own.md": "Mine\n"}).writes({**GOOD, "why.md": "{feedback}\n"})
     world.start_service()
     issue = world.opens_spec("Add a health check")
     world.waits_for_gate(issue)
     assert world.builder.times_paid == 2
-    told = world.git("show", f"{world.branch(issue)}:docs/why.md")
-    assert "check: " in told and "'docs/.git" in told
+    told = world.git("show", f"{world.branch(issue)}:why.md")
+    assert "check: 'docs' is a git repository of its own" in told

@@ -13,7 +13,7 @@ _LEVELS = {"error": "failure", "warning": "warning", "note": "notice"}
 
 
 def check_run(run: Run, key: str) -> CheckRunReport | None:
-    """What our check run says about the branch's head; None while nobody is to look at that. `key` is its external id.
+    """What our check run says about the branch's head; None while nobody is to merge that. `key` is its external id.
 
     A required check that is missing blocks the merge as one that is pending does, so that heads which agents pass to
     each other need none. It says nothing that changes while it waits: where the run stands is told by the status
@@ -22,7 +22,8 @@ def check_run(run: Run, key: str) -> CheckRunReport | None:
     if run.head is None or run.pull_number is None:
         return None
     conclusion, annotations = _conclusion(run), _annotations(run)
-    if not (conclusion or annotations or run.gate or run.parked):
+    decides = run.gate is not None and run.gate.gate == run.plan.merge_gate.name
+    if not (conclusion or annotations or decides or run.parked):
         return None
     title, summary = _texts(run, conclusion)
     return CheckRunReport(
