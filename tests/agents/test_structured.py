@@ -9,24 +9,24 @@ from bot.domain.agents import Finding
 
 
 def read(**written: Any) -> Any:
-    return read_result(written, workspace="/work/tree")
+    return read_result(written, workspace="/srv/tree")
 
 
 def test_places_become_paths_in_the_repository() -> None:
     findings = [
-        {"message": "a", "path": "/work/tree/src/a.py", "line": 3},
+        {"message": "a", "path": "/srv/tree/src/a.py", "line": 3},
         {"message": "b", "path": "./b.py"},
-        {"message": "c", "path": "/work/treehouse/c.py", "line": 1},
-        {"message": "d", "path": "/work/tree/../d.py"},
-        {"message": "e", "path": "/work/tree"},
+        {"message": "c", "path": "/srv/treehouse/c.py", "line": 1},
+        {"message": "d", "path": "/srv/tree/../d.py"},
+        {"message": "e", "path": "/srv/tree"},
         {"message": "f", "path": ""},
     ]
     assert read(summary="Read", findings=findings).evidence == (
         Finding(message="a", path="src/a.py", line=3),
         Finding(message="b", path="b.py"),
-        Finding(message="/work/treehouse/c.py: c"),
-        Finding(message="/work/tree/../d.py: d"),
-        Finding(message="/work/tree: e"),
+        Finding(message="/srv/treehouse/c.py: c"),
+        Finding(message="/srv/tree/../d.py: d"),
+        Finding(message="/srv/tree: e"),
         Finding(message="f"),
     )
 
@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 def test_what_is_wrong_is_named(what: str) -> None:
     written, words = WRONG[what]
     with pytest.raises(BadResult) as refused:
-        read_result(written, workspace="/work/tree")
+        read_result(written, workspace="/srv/tree")
     assert words in str(refused.value)
 
 

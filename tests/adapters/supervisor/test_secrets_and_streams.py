@@ -118,10 +118,10 @@ def test_made_up_messages_of_the_program_cost_nothing() -> None:
 
 def test_what_it_does_is_told_in_a_line() -> None:
     stream = ClaudeStream()
-    stream.feed(b'{"type": "system", "subtype": "init", "cwd": "/work", "session_id": "s1"}')
+    stream.feed(b'{"type": "system", "subtype": "init", "cwd": "/srv", "session_id": "s1"}')
     stream.feed(whole("a", {"type": "text", "text": "\nFirst line\nsecond"}))
     assert stream.values["message"] == "First line"
-    stream.feed(whole("a", {"type": "tool_use", "name": "Edit", "input": {"file_path": "/work/src/a.py"}}))
+    stream.feed(whole("a", {"type": "tool_use", "name": "Edit", "input": {"file_path": "/srv/src/a.py"}}))
     assert (stream.values["message"], stream.values["session_id"]) == ("Edit src/a.py", "s1")
 
 
