@@ -44,7 +44,11 @@ endif
 
 .PHONY: test-slow
 test-slow: $(DEV) ## The slow tests alone
-	@$(BIN)/python -m pytest -m slow -n $(STORY_JOBS) --dist worksteal --timeout 600 || [ $$? -eq 5 ]  # 5: there are none
+	@$(BIN)/python -m pytest -m "slow and not nightly" -n $(STORY_JOBS) --dist worksteal --timeout 600 || [ $$? -eq 5 ]  # 5: there are none
+
+.PHONY: test-nightly
+test-nightly: $(DEV) ## Machines in network namespaces that are cut off, lost and asleep (as root, with iproute2)
+	@$(BIN)/python -m pytest -m nightly -s --timeout 600
 
 .PHONY: check
 check: $(DEV) ## What CI checks without running anything: ruff, mypy --strict, direction of imports
