@@ -113,6 +113,13 @@ class Effects:
         with self._database.read() as connection:
             return [Again(row.key, row.kind, row.run_id) for row in connection.execute(query)]
 
+    def came_about(self, key: str, remote_id: str) -> None:
+        """GitHub has told of the outcome. Nothing happens to an effect that has one, or was never intended."""
+        without_outcome = (effects.c.key == key, effects.c.done_at.is_(None))
+        with self._database.write() as connection:
+            values = {"remote_id": remote_id, "done_at": stamp(now())}
+            connection.execute(update(effects).where(*without_outcome).values(**values))
+
     def look_again(self, key: str) -> None:
         """Have the effect looked at once more, when every list must show what there is."""
         with self._database.write() as connection:

@@ -52,6 +52,10 @@ class Making:
         key, run_id = f"{self.run.id}:{what}", self.run.id
         self.here.effects.repeatable(key, kind, act, claim=self.claim, run_id=run_id)
 
+    def came_about(self, what: str, remote_id: str) -> None:
+        """The effect `what` of this run has happened, if it was ever intended (see `Effects.came_about`)."""
+        self.here.effects.came_about(f"{self.run.id}:{what}", remote_id)
+
     def comment(self, what: str, kind: str, template: str, **values: object) -> Comment:
         """A new comment on the pull request (or, before there is one, on the issue), which notifies people."""
         key = f"{self.run.id}:{what}"

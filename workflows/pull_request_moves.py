@@ -114,6 +114,9 @@ def merge(making: Making, move: Merge) -> MoveMade | None:
 def finish(making: Making, move: Finish) -> MoveMade:
     """Nothing is left waiting: after a merge the issue is closed and the branch gone, else the PR is closed."""
     run, repository = making.run, making.repository
+    if run.merged_sha is not None:
+        # GitHub may have told of the merge before whoever merged could note it.
+        making.came_about(f"merge:{run.head}", run.merged_sha)
     if move.outcome == "merged":
         shipped = run.deployment("production")
         if shipped is not None and shipped.status != "success":

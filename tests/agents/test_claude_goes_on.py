@@ -6,6 +6,7 @@ import os
 import signal
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ EACH = Usage(new=1000, output=200)
 EACH_USD = 0.004
 BEGUN = Turn(tools=writes({"first.txt": "1\n"}).tools, usage=EACH)
 SLEEPS = Turn(tools=uses("Bash", command="echo > begun; sleep 600", description="wait").tools, usage=EACH)
-SLOW = Turn(tools=writes({"second.txt": "2\n"}).tools, usage=EACH, seconds=3)
+SECOND = Turn(tools=writes({"second.txt": "2\n"}).tools, usage=EACH)
 DONE = Turn(tools=hands_in("All of it.").tools, usage=EACH)
 
 
@@ -46,11 +47,16 @@ def the_machine_shuts_down(desk: Desk) -> None:
     os.kill(supervisor(desk), signal.SIGTERM)
 
 
+def in_session(desk: Desk, text: str, times: int = 1) -> None:
+    """Until the session on the disk says that so often: what is not in there is asked again."""
+    until(lambda: sum(file.read_text().count(text) for file in desk.folder.rglob("projects/*/*.jsonl")) >= times)
+
+
 def waits_in_a_tool(desk: Desk, answers: int = 2, calls: int = 1) -> None:
     """Until the agent waits for the tool that sleeps, called so often by now; its session is on the disk (claude takes
     a moment for that), and what it has cost by then is known."""
     until(lambda: (desk.workspace / "begun").exists())
-    until(lambda: sum(file.read_text().count("sleep 600") for file in desk.folder.rglob("projects/*/*.jsonl")) >= calls)
+    in_session(desk, "sleep 600", calls)
     until(lambda: (now := desk.progress()) and now.output_tokens == answers * EACH.output)
 
 
@@ -86,10 +92,12 @@ def test_killed_while_a_tool_runs_no_request_is_repeated(desk: Desk, ends) -> No
 
 
 def test_killed_with_a_request_in_flight_that_one_is_repeated(desk: Desk) -> None:
-    desk.plays(BEGUN, SLOW, DONE)
+    desk.plays(BEGUN, replace(SECOND, seconds=30), DONE)
     desk.start()
     until(lambda: turns_asked(desk)[1])
+    in_session(desk, "first.txt", times=2)  # the tool's call, and its result
     all_die(desk)
+    desk.plays(BEGUN, SECOND, DONE)
     result = finishes(desk)
     assert result.status is AgentStatus.OK
     assert turns_asked(desk) == {0: 1, 1: 2, 2: 1}

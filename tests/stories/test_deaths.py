@@ -175,3 +175,20 @@ def test_a_second_service_on_one_directory_refuses_and_says_why(new_world: NewWo
     assert "Is the service running already?" in second.stderr
     assert "Traceback" not in second.stderr
     assert world.service.is_ready()
+
+
+def test_a_merge_that_nobody_could_note_is_noted_when_github_tells_of_it(world: World) -> None:
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.service.dies_at("effect.merge.after-call")
+    world.approves(issue)
+    world.waits_without_a_service("the death", world.service.death)
+    world.service.fails_at("step.make.before")  # so that whoever merged cannot be the first to know
+    world.start_service()
+    world.waits_for_entry(issue, "pull_request_merged")
+    world.service.is_mended("step.make.before")
+    world.waits_for_the_end(issue)
+    merge = world.pull_request(issue)["merge_commit_sha"]
+    assert world.query("SELECT remote_id FROM effects WHERE kind = 'merge'") == [(merge,)]
+    assert not world.query("SELECT key FROM effects WHERE done_at IS NULL")

@@ -97,3 +97,15 @@ def test_a_sleeper_that_acts_after_another_keeps_what_that_one_did(database: Dat
     assert world.once(sleep_and_act) == "of the other"
     assert world.effects.remote_id("key") == "of the other"
     assert [effect.key for effect in world.effects.to_look_at()] == ["key"]
+
+
+def test_an_outcome_that_github_tells_of_is_recorded_once_for_what_was_intended(database: Database) -> None:
+    def told_of_meanwhile() -> str:
+        world.effects.came_about("another", "1")
+        world.effects.came_about("key", "told of")
+        return "ours"
+
+    world = World(database)
+    assert world.once(told_of_meanwhile) == "told of"
+    world.effects.came_about("key", "told of later")
+    assert (world.effects.remote_id("key"), world.effects.remote_id("another")) == ("told of", None)
