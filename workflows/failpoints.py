@@ -9,15 +9,14 @@ import os
 import signal
 from pathlib import Path
 
-_DIRECTORY = os.environ.get("ISSUEWRIGHT_FAILPOINTS")
-
 
 def reach(name: str) -> None:
     """The process is at failpoint `name`."""
-    if _DIRECTORY is None:
+    directory = os.environ.get("ISSUEWRIGHT_FAILPOINTS")
+    if directory is None:
         return
-    _note(Path(_DIRECTORY) / "trace", name)
-    armed = Path(_DIRECTORY) / name.replace("/", "_")
+    _note(Path(directory) / "trace", name)
+    armed = Path(directory) / name.replace("/", "_")
     try:
         wanted = armed.read_text()
         left = int(wanted) if wanted != "raise" else -1

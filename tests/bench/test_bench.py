@@ -10,7 +10,7 @@ import pytest
 from tests.bench.__main__ import GROUPS
 from tests.bench.figures import Figure, Target, percentile
 from tests.bench.latency import union
-from tests.stories.service import ROOT
+from tests.support.nursery import ROOT
 
 
 @pytest.mark.slow

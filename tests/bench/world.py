@@ -15,8 +15,9 @@ from typing import Any
 import httpx
 
 from tests.localhub.harness import SECRET
-from tests.stories.service import ROOT, Service
+from tests.stories.service import Service
 from tests.stories.world import Issue, World
+from tests.support.nursery import ROOT
 
 AGENT = """#!/bin/sh
 cat > /dev/null

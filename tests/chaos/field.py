@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.chaos import project, team
 from tests.chaos.disk import Disk
-from tests.chaos.nursery import Nursery, WarmService
 from tests.stories.service import Service
 from tests.stories.world import World
 from tests.support.ports import free_port
@@ -85,7 +84,7 @@ class Field:
         except BaseException:
             self.disk.close()
             raise
-        self._nursery = Nursery(directory) if warm else None
+        self._warm = warm
         self.members = list(self._members(workers))
         self.world.service = self.members[0].service
 
@@ -112,8 +111,6 @@ class Field:
             last_to_first.callback(self.disk.close)
             last_to_first.callback(self._kill_leftovers)
             last_to_first.callback(self.world.close)
-            if self._nursery:
-                last_to_first.callback(self._nursery.close)
             for member in self.members:
                 last_to_first.callback(member.service.close)
                 last_to_first.callback(member.go_on)
@@ -166,8 +163,6 @@ class Field:
         """Processes that belong to this world but are none of its members."""
         known = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
         known |= {member.service.process.pid for member in self.members if member.service.process}
-        if self._nursery is not None:
-            known.add(self._nursery.pid)
         if self.world.hub.process is not None:
             known.add(self.world.hub.process.pid)
         return [p for p in psutil.process_iter() if p.pid not in known and self._is_ours(p)]
@@ -182,9 +177,9 @@ class Field:
             yield Member(f"worker {number}", self._part("worker", free_port()))
 
     def _part(self, command: str, port: int) -> Service:
-        if self._nursery is not None:
-            return WarmService(self._nursery, self.directory, port, command)
-        return Service(self.directory, port, command)
+        service = Service(self.directory, port, command)
+        service.warm = self._warm
+        return service
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection
 from bot.domain.fold import apply
 from bot.domain.run import Run
 from tests.chaos.field import Field
-from tests.stories.service import ROOT
 from tests.stories.world import Issue, World
+from tests.support.nursery import ROOT
 from workflows import projections
 from workflows.schema.tables import attempts, costs, deployments, gates, metadata, runs
 

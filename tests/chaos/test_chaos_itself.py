@@ -18,7 +18,7 @@ from tests.chaos.points import Points
 from tests.chaos.resumes import Kill, Resumes
 from tests.chaos.specs import KINDS, REJECTS, Kind
 from tests.stories.points import POINTS
-from tests.stories.service import ROOT
+from tests.support.nursery import ROOT
 
 
 def test_a_seed_gives_the_same_plan_again() -> None:

@@ -12,7 +12,7 @@ import pytest
 from bot.domain.entries import RunFinished
 from tests.entrypoints.test_operator import Desk, desk
 from tests.stories.points import ELSEWHERE
-from tests.stories.service import ROOT
+from tests.support.nursery import ROOT
 from tests.workflows.books import RUN
 
 __all__ = ["desk"]

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,8 @@ import httpx
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.support.nursery import nursery
 
 Found = TypeVar("Found")
 SECRET = "a webhook's secret"
@@ -127,9 +128,8 @@ class Localhub:
 
     def start(self) -> None:
         (self.directory / "url").unlink(missing_ok=True)
-        place = ("--dir", str(self.directory), "--port", str(self.port), "--bind", self.bind)
-        command = [sys.executable, "-m", "bot.localhub", *place]
-        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        place = ["--dir", str(self.directory), "--port", str(self.port), "--bind", self.bind]
+        self.process = nursery().starts("bot.localhub", place, dict(os.environ), Path(os.devnull))
         url = wait_for("localhub's url", self._read_url, seconds=60)
         self.port = int(url.rpartition(":")[2])
         self.url = url

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from bot.domain.values import Value
-from tests.stories.service import ROOT
+from tests.support.nursery import ROOT
 
 OLDER = "3dc29ee09164637f1c9c161ad4ef6f4232c15726"
 """A commit that has the architecture and the tables of this release, and works with the packages of today."""

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import httpx
 
-ROOT = Path(__file__).parents[2]
+from tests.support.nursery import ROOT, nursery
+
+MODULE = "bot.entrypoints.cli"
 FAILPOINTS = "failpoints"
 """Where failpoints are armed, below the service's directory."""
 PATIENCE = "ISSUEWRIGHT_WORKER_PATIENCE_SECONDS"
@@ -16,7 +18,10 @@ PATIENCE = "ISSUEWRIGHT_WORKER_PATIENCE_SECONDS"
 
 class Service:
     """The service in `directory`. `port` is where its webhook listens. `command` may name a part of it. What it is
-    started from (`code`) and with may be changed before it is."""
+    started from (`code`) and with may be changed before it is.
+
+    It is started from a nursery unless `warm` is false, it has code of its own or runs `within` something.
+    """
 
     def __init__(self, directory: Path, port: int, command: str = "serve", host: str = "127.0.0.1") -> None:
         self._command = command
@@ -25,6 +30,7 @@ class Service:
         self.port = port
         self.code = ROOT
         self.within: list[str] = []
+        self.warm = True
         # A machine under tests may be slow: agents wait for the service, unless a story is about their patience.
         self.environment = {PATIENCE: "0"}
         self.process: subprocess.Popen[bytes] | None = None
@@ -46,14 +52,18 @@ class Service:
     def spawn(self) -> None:
         """Start it, without waiting for it."""
         assert self.process is None or self.process.poll() is not None, "the service is running"
+        environment = {**failpoints(self.directory), **self.environment}
+        if self.warm and self.code == ROOT and not self.within:
+            self.process = nursery().starts(MODULE, self.arguments, environment, self.log)
+            return
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.within, sys.executable, "-m", "bot.entrypoints.cli", *self.arguments],
+                [*self.within, sys.executable, "-m", MODULE, *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.code,
-                env={**failpoints(self.directory), **self.environment},
+                env=environment,
                 start_new_session=True,
             )
 

@@ -8,8 +8,8 @@ import time
 import psutil
 
 from tests.stories.conftest import NewWorld
-from tests.stories.service import ROOT
 from tests.stories.world import GOOD, REPAIRED, World
+from tests.support.nursery import ROOT
 
 
 def test_killed_while_the_agent_works(world: World) -> None:

@@ -7,9 +7,9 @@ import pytest
 from tests.stories.conftest import NewWorld
 from tests.stories.plots import PLOTS
 from tests.stories.points import ELSEWHERE, POINTS, REPRESENTATIVE
-from tests.stories.service import ROOT
 from tests.stories.snapshot import difference, snapshot
 from tests.stories.undisturbed import Undisturbed
+from tests.support.nursery import ROOT
 
 ALL = [(plot, point) for plot, points in POINTS.items() for point in points]
 CHAINS = 12

@@ -11,9 +11,10 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.stories.service import ROOT, Service
+from tests.stories.service import Service
 from tests.stories.world import GOOD, World
 from tests.support.certificates import certify
+from tests.support.nursery import ROOT
 from tests.support.ports import free_port
 from tests.support.postgres import start_server
 from tests.support.tls_door import tls_door

@@ -11,8 +11,8 @@ from bot.domain.entries import Recorded
 from bot.domain.journal import seal
 from tests.stories import releases
 from tests.stories.conftest import NewWorld
-from tests.stories.service import ROOT
 from tests.stories.world import GOOD, World
+from tests.support.nursery import ROOT
 from workflows.records import row_of
 from workflows.schema.migrate import VERSION_TABLE, newest_revision
 from workflows.schema.tables import entries
