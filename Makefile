@@ -5,8 +5,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 
 ARGS ?=
-JOBS ?= 2
-STORY_JOBS ?= 4
+JOBS ?= 4
+STORY_JOBS ?= 6
 KILLS ?= 20
 DATABASE ?= sqlite
 SEED ?=
@@ -32,7 +32,8 @@ help: ## List these commands
 demo: $(RUNTIME) ## A spec issue becomes a merged pull request, on this machine (ARGS="--auto --exit --json")
 	@$(BIN)/issuewright demo $(ARGS)
 
-# Stories run real processes, and mostly wait for them: they come second, and only when the fast tests passed.
+# Tests of processes mostly wait for them: more run at once than there are cores. Stories come second, and only when the
+# fast tests passed.
 STORIES := $(wildcard tests/stories tests/chaos tests/hosts)
 
 .PHONY: test
@@ -44,11 +45,7 @@ endif
 
 .PHONY: test-slow
 test-slow: $(DEV) ## The slow tests alone
-	@$(BIN)/python -m pytest -m "slow and not nightly" -n $(STORY_JOBS) --dist worksteal --timeout 600 || [ $$? -eq 5 ]  # 5: there are none
-
-.PHONY: test-nightly
-test-nightly: $(DEV) ## Machines in network namespaces that are cut off, lost and asleep (as root, with iproute2)
-	@$(BIN)/python -m pytest -m nightly -s --timeout 600
+	@$(BIN)/python -m pytest -m slow -n $(STORY_JOBS) --dist worksteal --timeout 600 || [ $$? -eq 5 ]  # 5: there are none
 
 .PHONY: check
 check: $(DEV) ## What CI checks without running anything: ruff, mypy --strict, direction of imports

@@ -26,7 +26,7 @@ from bot.domain.work import objection
 from workflows.attempt_keys import push_key
 from workflows.claims import Claim
 from workflows.local_steps import Elsewhere, is_here
-from workflows.lost_time import recall
+from workflows.lost_time import recall, was_left_behind
 from workflows.patience import patiently
 from workflows.schema.tables import attempts
 from workflows.services import Services
@@ -146,7 +146,9 @@ def judge(
     here.workspaces.restore(workspace, snapshot.tree)
     if tried.started.mode == "work":
         changed, present = _changed(here, run, workspace, written), _present(run, stage, workspace)
-        problem = objection(run, stage, tried.started.feedback, changed=changed, present=present)
+        left = not changed and was_left_behind(here, run, ref.stage)
+        feedback = tried.started.feedback
+        problem = objection(run, stage, feedback, changed=changed, present=present, was_left_behind=left)
         if problem is not None:
             return Judgement(verdicts=(problem,))
     verdicts = run_checks(

@@ -2,7 +2,8 @@
 
 DBOS polls: often enough for people not to wait means a tenth of a core for nothing. So its queue workers wait on a bell
 instead of a clock. It rings when another transaction was committed (SQLite counts them) or said so (PostgreSQL's
-NOTIFY), and a queue has workflows waiting. Whatever the bell misses is found by the queue's own seldom polls.
+NOTIFY), or a quiet second has passed (what was delayed is put into its queue by DBOS, which says nothing), and a queue
+has workflows waiting. Whatever the bell misses is found by the queue's own seldom polls.
 """
 
 import logging
@@ -74,7 +75,7 @@ def _listen(database: Database, bells: Mapping[str, Bell]) -> None:
         try:
             listen(database, porter.answer)
         except Exception as trouble:
-            log.warning("the doorbell is out of order, queues are looked at once a second: %s", trouble)
+            log.warning("the doorbell is out of order, queues are looked at by the clock: %s", trouble)
             time.sleep(_TROUBLE_SECONDS)
 
 
@@ -131,6 +132,5 @@ def _listen_on_postgres(database: Database, answer: Callable[[], bool]) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
         while True:
             patience = _AGAIN_SECONDS if waits else _QUIET_SECONDS
-            told = list(connection.notifies(timeout=patience, stop_after=1))
-            if told or waits:
-                waits = answer()
+            list(connection.notifies(timeout=patience, stop_after=1))
+            waits = answer()

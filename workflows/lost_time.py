@@ -1,11 +1,12 @@
-"""What attempts did in the time that a database has lost because it came back from a backup."""
+"""What attempts did whose end the journal has never heard of: in the time that a database has lost because it came back
+from a backup, or because they were given up after their push."""
 
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Attempt, Run
 from workflows.patience import patiently
 from workflows.restoration import restored_at
 from workflows.services import Services
-from workflows.trailers import is_of
+from workflows.trailers import is_of, is_of_stage
 
 
 def recall(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> str | None:
@@ -26,3 +27,11 @@ def recall(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> str | N
         lambda: here.workspaces.messages(started.issue.repo, started.branch, since=tried.started.start_commit)
     )
     return next((commit for commit, message in messages.items() if is_of(message, run, tried)), None)
+
+
+def was_left_behind(here: Services, run: Run, stage: str) -> bool:
+    """Whether the branch has work of that stage which no attempt in the journal has handed on."""
+    started = run.started
+    messages = patiently(lambda: here.workspaces.messages(started.issue.repo, started.branch, since=started.base_sha))
+    told = {attempt.finished.commit for attempt in run.stages[stage].attempts if attempt.finished}
+    return any(is_of_stage(message, run, stage) for commit, message in messages.items() if commit not in told)

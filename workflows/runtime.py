@@ -29,7 +29,7 @@ from workflows.timers import look_again
 from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSION
 
 log = logging.getLogger("issuewright.worker")
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 5.0
 """How often a queue is looked at without being called to it by the doorbell."""
 _SWEEP_SECONDS = 5.0
 _TIME_SECONDS = 3.0
@@ -106,7 +106,7 @@ def _config(database: Database, executor_id: str, terms: Terms) -> DBOSConfig:
         "executor_id": executor_id,
         "application_version": VERSION,
         "log_level": "WARNING",
-        "notification_listener_polling_interval_sec": 1.0,
+        "notification_listener_polling_interval_sec": 30.0,
     }
 
 

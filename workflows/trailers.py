@@ -52,6 +52,12 @@ def is_of(message: str, run: Run, attempt: Attempt) -> bool:
     return named == (run.id, attempt.started.stage, str(attempt.started.number), f"{attempt.seq}:{attempt.hash}")
 
 
+def is_of_stage(message: str, run: Run, stage: str) -> bool:
+    """Whether a commit's message says that some attempt at that stage of the run handed it on."""
+    told = _trailers(message)
+    return "Journal" in told and (told.get("Run"), told.get("Stage")) == (run.id, stage)
+
+
 def _handed_on(run: Run) -> Iterator[Attempt]:
     """The attempts that ended with a commit of their own (some find that nothing has to be changed)."""
     for state in run.stages.values():

@@ -12,12 +12,19 @@ _MOST = 20
 
 
 def objection(
-    run: Run, stage: Stage, feedback: tuple[Feedback, ...], *, changed: Collection[str], present: Collection[str]
+    run: Run,
+    stage: Stage,
+    feedback: tuple[Feedback, ...],
+    *,
+    changed: Collection[str],
+    present: Collection[str],
+    was_left_behind: bool = False,
 ) -> Verdict | None:
     """Why the work is refused; None when it may be judged further.
 
     `changed` are paths in the repository (without a spec that the orchestrator wrote itself), `present` the names
-    of those artifacts that are there and not empty.
+    of those artifacts that are there and not empty. `was_left_behind`: the attempt began on work of this very stage
+    that has not been handed on yet, so that there may be nothing left to do.
     """
     if (trespass := _trespass(run, stage, changed)) is not None:
         return trespass
@@ -26,7 +33,7 @@ def objection(
     if missing:
         findings = _each([f"{folder}/{name}" for name in missing], "is missing or empty")
         return Verdict.fail("outputs", f"{stage.name} did not leave {', '.join(missing)}", findings)
-    if not changed and not _may_leave_all_as_it_is(stage, feedback):
+    if not changed and not was_left_behind and not _may_leave_all_as_it_is(stage, feedback):
         return Verdict.fail("changes", "the agent changed nothing")
     return None
 

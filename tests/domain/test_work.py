@@ -56,6 +56,7 @@ def test_every_artifact_must_be_there() -> None:
 
 def test_nothing_changed_is_no_work_unless_the_stage_looked_again() -> None:
     assert refused(BUILDER, ()) == ("changes", [])
+    assert objection(run_of(plan=PLAN), BUILDER, (), changed=(), present=(), was_left_behind=True) is None
     assert refused(TESTER, (), ("test-report.md",)) is None
     assert refused(TESTER, (), ("test-report.md",), (CHECK,)) == ("changes", [])
     assert refused(TESTER, (), ("test-report.md",), (ANSWER,)) is None

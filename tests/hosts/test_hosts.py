@@ -28,7 +28,6 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     made.close()
 
 
-@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_one_is_cut_off_one_is_lost_and_one_sleeps(cluster: Cluster) -> None:
     cluster.start()
