@@ -10,7 +10,6 @@ from sqlalchemy import select
 
 from bot.adapters.agents import agent as agent_named
 from bot.adapters.judging import run_checks
-from bot.adapters.tree_files import write_inside
 from bot.domain.agents import AgentRequest, AgentResult, AgentStatus
 from bot.domain.checks.work import Work
 from bot.domain.errors import Rejected, UserError
@@ -24,6 +23,7 @@ from bot.domain.values import Value
 from bot.domain.verdicts import Verdict
 from bot.domain.work import objection
 from workflows.attempt_keys import push_key
+from workflows.brought import bring_artifacts, bring_spec, spec_as_written, spec_path, unchanged_artifacts
 from workflows.claims import Claim
 from workflows.local_steps import Elsewhere, is_here
 from workflows.lost_time import recall, was_left_behind
@@ -78,8 +78,8 @@ def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Worksp
     def prepared() -> Workspace:
         workspace = here.workspaces.prepare(ref, repo, start=start, carry=kept)
         if tried.started.mode == "work":
-            _write_spec(here, run, workspace)
-            _bring_back_artifacts(here, run, workspace)
+            bring_spec(here, run, workspace)
+            bring_artifacts(here, run, workspace)
         return workspace
 
     return patiently(prepared)
@@ -245,14 +245,10 @@ def clean_up(here: Services, ref: AttemptRef) -> None:
     here.supervisors.release(ref)
 
 
-def _spec_path(run: Run) -> str:
-    return f"{run.started.folder}/{SPEC}"
-
-
 def _work(here: Services, run: Run, workspace: Workspace, snapshot: Snapshot) -> Work:
     """What the checks judge: all that changed but the spec, which is the issue's and not the stage's, and artifacts
     that we brought back."""
-    ours = frozenset({_spec_path(run), *_brought_back(here, run, workspace)})
+    ours = frozenset({spec_path(run), *unchanged_artifacts(here, run, workspace)})
     files = tuple(file for file in snapshot.changed if file.path not in ours)
     contents = here.workspaces.contents(workspace, snapshot, without=ours)
     return Work(folder=run.started.folder, files=files, contents=contents)
@@ -261,10 +257,10 @@ def _work(here: Services, run: Run, workspace: Workspace, snapshot: Snapshot) ->
 def _changed(here: Services, run: Run, workspace: Workspace, snapshot: Snapshot) -> list[str]:
     """The paths that the agent changed: a spec that is still as we wrote it is not among them, nor are artifacts that
     are still as we brought them back."""
-    path = _spec_path(run)
+    path = spec_path(run)
     spec = Path(workspace.path) / path
-    untouched = SPEC not in run.contents and spec.is_file() and spec.read_bytes() == _spec(here, run)
-    ours = {*([path] if untouched else []), *_brought_back(here, run, workspace)}
+    untouched = SPEC not in run.contents and spec.is_file() and spec.read_bytes() == spec_as_written(here, run)
+    ours = {*([path] if untouched else []), *unchanged_artifacts(here, run, workspace)}
     return [file.path for file in snapshot.changed if file.path not in ours]
 
 
@@ -273,44 +269,6 @@ def _present(run: Run, stage: Stage, workspace: Workspace) -> list[str]:
     folder = Path(workspace.path) / run.started.folder
     stats = {name: (folder / name).lstat() for name in stage.outputs if os.path.lexists(folder / name)}
     return [name for name, found in stats.items() if stat.S_ISREG(found.st_mode) and found.st_size > 0]
-
-
-def _write_spec(here: Services, run: Run, workspace: Workspace) -> None:
-    """The spec as it was when the run started: a file, because agents get file names and not contents. Once it is on
-    the branch it is the branch's."""
-    if SPEC not in run.contents:
-        write_inside(Path(workspace.path), _spec_path(run), _spec(here, run))
-
-
-def _spec(here: Services, run: Run) -> bytes:
-    return here.templates.render("comments/spec.md.j2", run=run).encode()
-
-
-def _bring_back_artifacts(here: Services, run: Run, workspace: Workspace) -> None:
-    """After a rejection of what was to be merged without them, agents find the artifacts where they were."""
-    if run.artifacts_at is None or workspace.carried is not None:
-        return
-    for path, data in _tidied_away(here, run, workspace).items():
-        write_inside(Path(workspace.path), path, data)
-
-
-def _brought_back(here: Services, run: Run, workspace: Workspace) -> set[str]:
-    """The artifacts that we have put there again, and that are still as they were."""
-    before = _tidied_away(here, run, workspace)
-    there = {path: Path(workspace.path) / path for path in before}
-    return {path for path, file in there.items() if _is_regular(file) and file.read_bytes() == before[path]}
-
-
-def _tidied_away(here: Services, run: Run, workspace: Workspace) -> dict[str, bytes]:
-    """The artifacts as they last were, where the attempt starts from a commit without them."""
-    repo, folder = run.started.issue.repo, run.started.folder
-    if run.artifacts_at is None or here.workspaces.files_in(repo, workspace.start, folder):
-        return {}
-    return here.workspaces.files_in(repo, run.artifacts_at, folder)
-
-
-def _is_regular(file: Path) -> bool:
-    return os.path.lexists(file) and stat.S_ISREG(file.lstat().st_mode)
 
 
 def _kept_before(run: Run, ref: AttemptRef) -> str | None:
