@@ -17,7 +17,7 @@ from workflows.clock import now
 from workflows.database import Database
 from workflows.maintenance import is_here, leased_workers, sqlite_file
 from workflows.restoration import forget_unfinished_work, note_restored
-from workflows.schema.migrate import VERSION_TABLE, revisions
+from workflows.schema.migrate import REVISIONS, VERSION_TABLE
 from workflows.schema.tables import workers
 
 _WAIT_SECONDS = 10.0
@@ -120,7 +120,7 @@ def _check_backup(file: Path) -> None:
         raise UserError(f"{file} is no backup of an Issuewright database: {error}") from None
     if found != ["ok"]:
         raise UserError(f"{file} is damaged: {found[0]}; take another backup")
-    if revision is None or revision[0] not in revisions():
+    if revision is None or revision[0] not in REVISIONS:
         raise UserError(f"{file} was made by a newer release: restore it with that one")
 
 

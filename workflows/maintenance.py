@@ -14,7 +14,7 @@ from workflows.audit import audit
 from workflows.database import Database
 from workflows.leases import database_clock, this_process
 from workflows.reaper import is_alive
-from workflows.schema.migrate import current_revision, is_added_to, newest_revision, revisions
+from workflows.schema.migrate import REVISIONS, current_revision, is_added_to
 from workflows.schema.tables import (
     archived_runs,
     attempts,
@@ -53,7 +53,7 @@ class DatabaseStatus(Value):
     url: str
     kind: str
     revision: str | None
-    newest_revision: str | None
+    newest_revision: str
     size_bytes: int | None
     wal_bytes: int | None = None
     runs: dict[str, int] = Field(default_factory=dict)
@@ -75,12 +75,12 @@ def require_schema(database: Database) -> None:
     """Raises UserError, with what to do, unless the database is at this release's schema."""
     is_here(database)
     revision = refuse_newer(database)
-    if revision == newest_revision() or is_added_to(revision):
+    if revision == REVISIONS[-1] or is_added_to(revision):
         return
     if revision is None:
         raise UserError(f"{shown_url(database)} is empty: start the service once, or run `issuewright db migrate`")
     raise UserError(
-        f"the database is at revision {revision}, this release needs {newest_revision()}: run `issuewright db migrate` "
+        f"the database is at revision {revision}, this release needs {REVISIONS[-1]}: run `issuewright db migrate` "
         "(a service that starts does so, too)"
     )
 
@@ -89,7 +89,7 @@ def refuse_newer(database: Database) -> str | None:
     """The revision that the database is at (None: it is empty); raises UserError for one of a newer release that
     this one cannot work with."""
     revision = current_revision(database)
-    if revision is not None and revision not in revisions() and not is_added_to(revision):
+    if revision is not None and revision not in REVISIONS and not is_added_to(revision):
         raise UserError(f"the database is at revision {revision}, of a newer release: use that release, or a newer one")
     return revision
 
@@ -121,7 +121,7 @@ def database_status(database: Database) -> DatabaseStatus:
         url=shown_url(database),
         kind="SQLite" if database.is_sqlite else "PostgreSQL",
         revision=current_revision(database),
-        newest_revision=newest_revision(),
+        newest_revision=REVISIONS[-1],
         size_bytes=size,
         wal_bytes=wal,
     )

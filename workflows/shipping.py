@@ -2,8 +2,6 @@
 
 import time
 
-import httpx
-
 from bot.adapters.agents import agent as agent_named
 from bot.domain.agents import AgentRequest, AgentStatus, Limits
 from bot.domain.commands_run import Command
@@ -106,6 +104,9 @@ def _by_workflow(
 def _ask(here: Services, run: Run, workspace: Workspace, where: EnvironmentConfig) -> Done:
     if where.health.command is not None:
         return command(here, run, workspace, "health check", where.health.command)
+    # It brings the modules of its own command line along, and few repositories have a URL to ask.
+    import httpx
+
     url = where.health.url or ""
     try:
         answer = httpx.get(url, timeout=10.0, follow_redirects=False)

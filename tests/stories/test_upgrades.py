@@ -14,7 +14,7 @@ from tests.stories.conftest import NewWorld
 from tests.stories.world import GOOD, World
 from tests.support.nursery import ROOT
 from workflows.records import row_of
-from workflows.schema.migrate import VERSION_TABLE, newest_revision
+from workflows.schema.migrate import REVISIONS, VERSION_TABLE
 from workflows.schema.tables import entries
 
 MOOD = {"app/mood.py": "def mood() -> str:\n    return 'good'\n"}
@@ -77,7 +77,7 @@ def test_what_an_older_release_began_this_one_finishes_and_back(world: World, tm
     world.builder.is_let_go()
     world.waits_for_gate(adopted)
 
-    changes_to(world, ROOT, newest_revision())
+    changes_to(world, ROOT, REVISIONS[-1])
     world.approves(adopted)
     world.waits_for_entry(adopted, "run_finished")
     assert world.builder.times_paid == len(world.agent_calls()) == 4

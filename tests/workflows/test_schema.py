@@ -1,13 +1,17 @@
 """The tables in the code and those that the migrations make are the same; what is asked often is found by an index."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect
 from sqlalchemy.engine import Engine
 
@@ -15,7 +19,7 @@ from bot.domain.refs import IssueRef, RepoRef
 from workflows.database import Database
 from workflows.journal import Journal
 from workflows.runtime import connect_client
-from workflows.schema.migrate import VERSION_TABLE, migrate
+from workflows.schema.migrate import REVISIONS, VERSION_TABLE, current_revision, migrate
 from workflows.schema.tables import metadata
 from workflows.wake import Waker
 
@@ -37,6 +41,19 @@ def test_migrations_make_what_the_code_says(database: Database) -> None:
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_revisions_are_those_of_alembic(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", "workflows.schema:.")
+    newest_first = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(newest_first)) == REVISIONS
+    assert current_revision(database) == REVISIONS[-1]
+
+
+def test_a_service_whose_database_is_up_to_date_does_without_alembic() -> None:
+    loaded = "import sys, bot.entrypoints.serve; sys.exit(any(name in sys.modules for name in ('alembic', 'rich')))"
+    assert subprocess.run([sys.executable, "-c", loaded]).returncode == 0
 
 
 def test_no_index_is_forgotten_or_made_in_vain(database: Database) -> None:
