@@ -12,7 +12,8 @@ class Ears:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._heard: float | None = None
-        self._waited = 0
+        # At the first turn nobody knows what was lost before this process began.
+        self._waited = _PASSES_THAT_MAY_WAIT
 
     def hear(self) -> None:
         """A delivery has come."""

@@ -45,9 +45,10 @@ class Cluster(World):
         url = server.create_database()
         for folder in ("webhook/logs", "people", "disk"):
             (directory / folder).mkdir(parents=True)
-        self.hub = Localhub(directory / "localhub", bind=self.network.address)
+        self.hub = Localhub(directory / "localhub", bind=self.network.address, warm=False)
         self._stack.callback(self.hub.close)
         self.service = Service(directory / "webhook", free_port(), "webhook", host=self.network.address)
+        self.service.warm = False
         self._stack.callback(self.service.close)
         self.database = Database(url)
         self._stack.callback(self.database.close)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -114,7 +115,9 @@ class Receiver:
 class Localhub:
     """A localhub process in a directory of its own; it can be killed and started again."""
 
-    def __init__(self, directory: Path, port: int = 0, bind: str = "127.0.0.1") -> None:
+    def __init__(self, directory: Path, port: int = 0, bind: str = "127.0.0.1", *, warm: bool = True) -> None:
+        """`warm`: it is started from a nursery, which is not in a namespace that the caller has entered since."""
+        self._warm = warm
         self.directory = directory
         self.port = port
         self.bind = bind
@@ -129,7 +132,10 @@ class Localhub:
     def start(self) -> None:
         (self.directory / "url").unlink(missing_ok=True)
         place = ["--dir", str(self.directory), "--port", str(self.port), "--bind", self.bind]
-        self.process = nursery().starts("bot.localhub", place, dict(os.environ), Path(os.devnull))
+        if self._warm:
+            self.process = nursery().starts("bot.localhub", place, dict(os.environ), Path(os.devnull))
+        else:
+            self.process = subprocess.Popen([sys.executable, "-m", "bot.localhub", *place], stderr=subprocess.DEVNULL)
         url = wait_for("localhub's url", self._read_url, seconds=60)
         self.port = int(url.rpartition(":")[2])
         self.url = url

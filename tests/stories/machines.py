@@ -46,6 +46,7 @@ def with_a_clock(world: World, hours: float = 0.0) -> None:
     sets_clock(world, hours)
     library = world.directory / "set_clock.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(_CLOCK)], check=True)
+    world.service.warm = False  # a library is loaded first or never
     world.service.environment |= {"LD_PRELOAD": str(library), "SET_CLOCK": str(world.directory / "clock")}
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from bot.entrypoints.cli import main
 from tests.stories.conftest import NewWorld
 from tests.stories.snapshot import snapshot_of_run
-from tests.stories.world import GOOD, REPAIRED, World
+from tests.stories.world import GOOD, REPAIRED, Issue, World
 from workflows.database import Database
 from workflows.maintenance import check_database
 
@@ -22,6 +22,26 @@ def types(world: World, *words: str) -> str:
     return result.output
 
 
+def backed_up_at_work(new_world: NewWorld, copy: Path) -> tuple[World, Issue]:
+    """A world whose backup is of the time when its agent was at work."""
+    world = new_world("sqlite", settings="reconcile_seconds = 1")
+    world.builder.writes(GOOD, holds=True)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_agent()
+    types(world, "db", "backup", str(copy))
+    world.builder.is_let_go()
+    world.waits_for_gate(issue)
+    return world, issue
+
+
+def is_restored(world: World, copy: Path) -> None:
+    """The service is gone, and its database that of the backup."""
+    world.kill_service()
+    world.database.close()
+    types(world, "db", "restore", str(copy))
+
+
 def test_a_restored_service_repeats_nothing(new_world: NewWorld, tmp_path: Path) -> None:
     world = new_world("sqlite", settings="reconcile_seconds = 1")
     world.builder.writes(GOOD)
@@ -33,9 +53,7 @@ def test_a_restored_service_repeats_nothing(new_world: NewWorld, tmp_path: Path)
     world.approves(issue)
     world.waits_for_the_end(issue)
     before = snapshot_of_run(world, issue)
-    world.kill_service()
-    world.database.close()
-    types(world, "db", "restore", str(tmp_path / "copy.db"))
+    is_restored(world, tmp_path / "copy.db")
     assert "run_finished" not in world.kinds(issue)
     world.start_service()
     world.waits_for_the_end(issue)
@@ -53,19 +71,10 @@ def test_a_restored_service_repeats_nothing(new_world: NewWorld, tmp_path: Path)
 
 @pytest.mark.slow
 def test_work_that_was_under_way_in_the_backup_is_found_and_not_paid_again(new_world: NewWorld, tmp_path: Path) -> None:
-    world = new_world("sqlite", settings="reconcile_seconds = 1")
-    world.builder.writes(GOOD, holds=True)
-    world.start_service()
-    issue = world.opens_spec("Add a health check")
-    world.waits_for_agent()
-    types(world, "db", "backup", str(tmp_path / "copy.db"))
-    world.builder.is_let_go()
-    world.waits_for_gate(issue)
+    world, issue = backed_up_at_work(new_world, tmp_path / "copy.db")
     world.waits_for_quiet()
     before, commits = snapshot_of_run(world, issue), world.git("log", "--format=%H %an", world.branch(issue))
-    world.kill_service()
-    world.database.close()
-    types(world, "db", "restore", str(tmp_path / "copy.db"))
+    is_restored(world, tmp_path / "copy.db")
     assert world.kinds(issue)[-1] == "attempt_started"
     world.start_service()
     world.waits_for_gate(issue)
@@ -84,20 +93,11 @@ def test_work_that_was_under_way_in_the_backup_is_found_and_not_paid_again(new_w
 
 @pytest.mark.slow
 def test_a_run_that_was_merged_since_the_backup_ends_as_merged(new_world: NewWorld, tmp_path: Path) -> None:
-    world = new_world("sqlite", settings="reconcile_seconds = 1")
-    world.builder.writes(GOOD, holds=True)
-    world.start_service()
-    issue = world.opens_spec("Add a health check")
-    world.waits_for_agent()
-    types(world, "db", "backup", str(tmp_path / "copy.db"))
-    world.builder.is_let_go()
-    world.waits_for_gate(issue)
+    world, issue = backed_up_at_work(new_world, tmp_path / "copy.db")
     world.approves(issue)
     world.waits_for_the_end(issue)
     main = world.git("log", "--format=%H", "main")
-    world.kill_service()
-    world.database.close()
-    types(world, "db", "restore", str(tmp_path / "copy.db"))
+    is_restored(world, tmp_path / "copy.db")
     world.start_service()
     world.waits_for_the_end(issue)
     assert world.kinds(issue)[-2:] == ["pull_request_merged", "run_finished"]
@@ -123,9 +123,7 @@ def test_work_that_began_after_the_backup_is_asked_for_once_more(
     world.waits_for_gate(issue, round=2)
     world.waits_for_quiet()
     head = world.pull_request(issue)["head"]["sha"]
-    world.kill_service()
-    world.database.close()
-    types(world, "db", "restore", str(tmp_path / "copy.db"))
+    is_restored(world, tmp_path / "copy.db")
     if slowly:
         world.service.fails_at("step.claim.before")
     world.start_service()

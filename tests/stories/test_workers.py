@@ -58,7 +58,8 @@ def test_a_sleeper_whose_comment_arrives_late_is_repaired_within_a_lease(two_wor
     late = {"method": "POST", "path_regex": r"/issues/\d+/comments$", "caller": "installation", "when": "before"}
     world.hub.control("POST", "/faults", {**late, "kind": "delay", "seconds": 2.5 * _LEASE, "times": 1})
     issue = world.opens_spec("Add a health check")
-    key, pid = world.waits("the comment to be on its way", lambda: world.query(_ON_ITS_WAY))[0]
+    world.waits("the comment to be on its way", lambda: not world.hub.control("GET", "/faults"))
+    [(key, pid)] = world.query(_ON_ITS_WAY)
     sleeper = psutil.Process(pid)
     sleeper.suspend()
     marker = f"<!-- issuewright:{key} -->"
