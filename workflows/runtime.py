@@ -31,6 +31,8 @@ from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSIO
 log = logging.getLogger("issuewright.worker")
 _POLL_SECONDS = 5.0
 """How often a queue is looked at without being called to it by the doorbell."""
+_NEVER_COMES_SECONDS = 60.0
+"""How often DBOS looks for notifications, of which we send none."""
 _SWEEP_SECONDS = 5.0
 _TIME_SECONDS = 3.0
 _TIDY_SECONDS = 60.0
@@ -106,7 +108,7 @@ def _config(database: Database, executor_id: str, terms: Terms) -> DBOSConfig:
         "executor_id": executor_id,
         "application_version": VERSION,
         "log_level": "WARNING",
-        "notification_listener_polling_interval_sec": 30.0,
+        "notification_listener_polling_interval_sec": _NEVER_COMES_SECONDS,
     }
 
 
