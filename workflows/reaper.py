@@ -114,21 +114,24 @@ class Reaper:
         self._me = me
         self._recovery = recovery
         self._watch = Watch(database, me, clock)
-        self._neighbours: list[Row[Any]] = []
+        self._rows: Sequence[Row[Any]] = ()
 
     def a_neighbour_died(self) -> bool:
         """Whether the process of a worker of this machine, as of the last look, is gone. Asks no database."""
-        return not all(process_lives(n.pid, n.pid_started_at, n.pid_start_time) for n in self._neighbours)
+        neighbours = [row for row in self._rows if row.declared_dead_at is None and is_neighbour(row, self._me)]
+        return not all(process_lives(n.pid, n.pid_started_at, n.pid_start_time) for n in neighbours)
 
     def reap(self) -> int:
         """Take over from whoever is dead; returns how many workflows that were."""
         with self._database.write() as connection:
             rows = _workers(connection, self._database)
-            for executor_id, state in self._watch.look(rows).items():
-                _note(connection, self._database, next(r for r in rows if r.executor_id == executor_id), state)
-            rows = _workers(connection, self._database)
+            states = self._watch.look(rows)
+            if troubled := [row for row in rows if states[row.executor_id] != "lives" or row.declared_dead_at]:
+                for row in troubled:
+                    _note(connection, self._database, row, states[row.executor_id])
+                rows = _workers(connection, self._database)
             lost, orphans = self._watch.lost_machines(rows), _orphans(connection, self._database)
-        self._neighbours = [row for row in rows if row.declared_dead_at is None and is_neighbour(row, self._me)]
+        self._rows = rows
         # Afterwards: should we die here, the orphans are there for the next look, anybody's.
         taken = sum(self._take_over(orphan, lost) for orphan in orphans)
         if taken:
@@ -143,9 +146,8 @@ class Reaper:
         return orphan.machine == machine_of(self._me) and self._recovery.adopt(orphan)
 
     def woken(self) -> list[Woken]:
-        """Those who were declared dead and woke up, once what they had sent must have arrived."""
-        with self._database.read() as connection:
-            rows = [row for row in _workers(connection, self._database) if row.woke_up_at is not None]
+        """Those who, as of the last look, were declared dead and woke up, once what they had sent must have arrived."""
+        rows = [row for row in self._rows if row.woke_up_at is not None]
         return [Woken(row.executor_id, _last_informed(row)) for row in rows if _has_arrived(row)]
 
     def looked_after(self, woken: Woken) -> None:

@@ -351,12 +351,15 @@ def test_a_sleepers_last_words_are_heard_once_what_it_sent_has_arrived(on_postgr
     assert not lease.beat()
     lease._say_last_words()
     lease._database.close()
+    on_postgres.reaper.reap()
     assert on_postgres.reaper.woken() == []
     with on_postgres.database.write() as connection:
         connection.execute(workers.update().values(woke_up_at=workers.c.woke_up_at - LEASE))
+    on_postgres.reaper.reap()
     (woken,) = on_postgres.reaper.woken()
     assert woken.executor_id == sleeper.executor_id
     on_postgres.reaper.looked_after(woken)
+    on_postgres.reaper.reap()
     assert on_postgres.reaper.woken() == []
     on_postgres.time_passes(1)
     assert on_postgres.row(sleeper) is None
