@@ -65,7 +65,8 @@ class People:
             return
         for spec, occasion in [*self._gates(), *self._starts(), *self._entries(), *self._answers()]:
             act = spec.kind.act(occasion)
-            if act is not None and occasion not in spec.done:
+            unseen = spec.pull is None and act is not None and act.deed in ("approves", "pushes")
+            if act is not None and occasion not in spec.done and not unseen:
                 self._do(spec, act)
                 spec.done.add(occasion)
         over = {row[0] for row in self._field.query("SELECT run_id FROM runs WHERE NOT is_open") or []}
