@@ -7,6 +7,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select
@@ -43,6 +44,22 @@ def tried_again(here: Services) -> None:
         if effect.kind == "check-run" and effect.run_id is not None:
             one_check_run(here, effect.run_id, effect.key)
         here.effects.looked_at(effect.key)
+
+
+def left_open(here: Services) -> None:
+    """A check run that was about to be made when its head was replaced: no publisher comes back to it."""
+    for effect in here.effects.left_open("check-run"):
+        run = here.journal.run(effect.run_id) if effect.run_id else None
+        head = effect.key.rpartition(":")[2]
+        if run is None or run.head == head:
+            continue
+        found: list[int] = []
+        with suppress(NotFound, Rejected):  # a commit that GitHub does not know (any more)
+            found = here.github.repository(run.started.issue.repo).find_check_runs(head, effect.key)
+        if found:
+            here.effects.came_about(effect.key, str(found[-1]))
+        else:
+            here.effects.withdraw(effect.key)
 
 
 def _one_of(here: Services, repo: RepoRef, comment: Comment, key: str) -> None:

@@ -120,6 +120,19 @@ class Effects:
             values = {"remote_id": remote_id, "done_at": stamp(now())}
             connection.execute(update(effects).where(*without_outcome).values(**values))
 
+    def left_open(self, kind: str) -> list[Again]:
+        """The effects of that kind that were intended a while ago and have no outcome."""
+        query = select(effects.c.key, effects.c.kind, effects.c.run_id)
+        query = query.where(effects.c.kind == kind, effects.c.done_at.is_(None))
+        with self._database.read() as connection:
+            found = connection.execute(query.where(effects.c.intended_at <= stamp(now() - _LOOK_AGAIN_AFTER)))
+            return [Again(row.key, row.kind, row.run_id) for row in found]
+
+    def withdraw(self, key: str) -> None:
+        """The effect did not happen, and nobody wants it any more."""
+        with self._database.write() as connection:
+            connection.execute(delete(effects).where(effects.c.key == key, effects.c.done_at.is_(None)))
+
     def look_again(self, key: str) -> None:
         """Have the effect looked at once more, when every list must show what there is."""
         with self._database.write() as connection:

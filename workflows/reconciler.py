@@ -46,6 +46,7 @@ def reconcile(here: Services) -> int:
                 new += inbox.hear(here, event)
             _now_read(here, repo, began - _OVERLAP)
             converge.tried_again(here)
+            converge.left_open(here)
         except ForgeError as trouble:
             log.warning("%s: could not be read, trying again later: %s", repo, trouble)
         except Exception:

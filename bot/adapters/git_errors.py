@@ -5,6 +5,8 @@ import re
 from bot.domain.errors import IssuewrightError, NotFound, Rejected, Transient, UserError
 
 _LONGEST = 1500
+_FULL = ("No space left on device", "Disk quota exceeded", "error: unable to write file ")
+"""The last is what a checkout says of a file of which it could write a part only."""
 
 
 class GitFailed(IssuewrightError):
@@ -18,9 +20,9 @@ def failure(command: str, status: int, stderr: str, *, over_network: bool) -> Is
     status), Transient (everything about the connection, limits, 5xx). Here: UserError for a path that git will
     not store, Transient for a full disk, GitFailed otherwise.
     """
-    words = shortened(stderr)
-    message = f"git {command} failed: {words}" if words else f"git {command} ended with status {status}"
-    if "No space left on device" in stderr or "Disk quota exceeded" in stderr:
+    said = shortened(stderr)
+    message = f"git {command} failed: {said}" if said else f"git {command} ended with status {status}"
+    if any(words in stderr for words in _FULL):
         return Transient(message)
     if over_network:
         return _network_failure(message, stderr)

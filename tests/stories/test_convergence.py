@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from tests.stories.conftest import NewWorld
 from tests.stories.test_deliveries import OFTEN
-from tests.stories.world import GOOD, World
+from tests.stories.world import GOOD, Issue, World
 
 
 def at_a_gate(new_world: NewWorld, database: str) -> tuple[World, int]:
@@ -60,3 +60,24 @@ def test_the_older_of_two_check_runs_is_closed(new_world: NewWorld, database: st
 
     world.waits("the older one to be closed, the newer one to say how it stands", repaired)
     assert world.query("SELECT remote_id FROM effects WHERE kind = 'check-run'")[0][0] == str(newer)
+
+
+def test_a_check_run_that_was_being_made_when_its_head_was_replaced_is_settled(
+    new_world: NewWorld, database: str
+) -> None:
+    """Of one the call arrived, of the other it did not: the intents are all that a process left that died."""
+    world, number = at_a_gate(new_world, database)
+    head = world.sees(f"/pulls/{number}")["head"]["sha"]
+    base = world.sees(f"/pulls/{number}")["base"]["sha"]
+    [check] = world.check_runs(head)
+    run_id = world.run_id(Issue(1))
+    made, wanted = f"{run_id}:check:{base}", f"{run_id}:check:{'0' * 40}"
+    body = {"name": check["name"], "head_sha": base, "external_id": made, "status": "in_progress"}
+    arrived = as_the_bot(world, "POST", "/check-runs", body)
+    for key in (made, wanted, f"{run_id}:check:{head}"):
+        world.executes(f"DELETE FROM effects WHERE key = '{key}'")
+        values = f"'{key}', '{run_id}', 'check-run', '', '2000-01-01T00:00:00+00:00'"
+        world.executes(f"INSERT INTO effects (key, run_id, kind, intended, intended_at) VALUES ({values})")
+    left = "SELECT key, remote_id FROM effects WHERE kind = 'check-run' ORDER BY done_at IS NULL"
+    settled = [(made, str(arrived)), (f"{run_id}:check:{head}", None)]
+    world.waits("the others to be settled", lambda: world.query(left) == settled)

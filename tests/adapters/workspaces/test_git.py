@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.git import Git, Remote
-from bot.adapters.git_errors import GitFailed
+from bot.adapters.git_errors import GitFailed, failure
 from bot.adapters.workspaces import Workspaces
-from bot.domain.errors import ForgeError, UserError
+from bot.domain.errors import ForgeError, Transient, UserError
 from bot.domain.refs import AttemptRef
 from tests.adapters.workspaces.conftest import TALLY, TOKEN
 from tests.adapters.workspaces.git_server import GitServer, git
@@ -63,6 +63,12 @@ def test_a_redirect_does_not_carry_the_token_away(server: GitServer, start: str,
         http.shutdown()
     assert asked
     assert server.requests == []
+
+
+def test_a_full_disk_passes_by_itself_however_git_says_it() -> None:
+    for words in ("error: unable to write file a.py\nerror: unable to write file b.py", "x: No space left on device"):
+        assert isinstance(failure("read-tree", 128, words, over_network=False), Transient)
+    assert isinstance(failure("read-tree", 128, "error: bad tree", over_network=False), GitFailed)
 
 
 def test_failures_here_are_bugs_and_a_missing_git_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
