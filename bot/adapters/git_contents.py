@@ -2,15 +2,20 @@
 attribute that a tree brings can hide or change what is read."""
 
 import hashlib
+import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
+
 from bot.adapters.mirrors import Mirrors, commit_id
 from bot.domain.refs import RepoRef
 from bot.domain.trees import path_bytes, path_text
 
+_SCRATCH = "without-"
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _PLAIN = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none")
 _WHOLE = ("-p", "--full-index", "--binary", "--text", "-U3", "--diff-algorithm=myers", "--no-indent-heuristic")
@@ -36,11 +41,19 @@ def tree_without(mirrors: Mirrors, repo: RepoRef, commit: str, folder: str) -> s
     mirror = mirrors.open(repo)
     mirrors.obtain(mirror, commit_id(commit))
     mirror.private.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=mirror.private, prefix="without-") as scratch:
+    with tempfile.TemporaryDirectory(dir=mirror.private, prefix=f"{_SCRATCH}{os.getpid()}-") as scratch:
         git = replace(mirror.git, index=Path(scratch) / "index")
         git.run("read-tree", commit)
         git.run("rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", folder)
         return git.run("write-tree").line
+
+
+def remove_scratch(mirror_path: Path) -> None:
+    """Remove what processes of this machine that are gone have left of `tree_without`."""
+    for scratch in mirror_path.glob(f"issuewright/{_SCRATCH}*"):
+        pid = scratch.name.removeprefix(_SCRATCH).partition("-")[0]
+        if not (pid.isdigit() and psutil.pid_exists(int(pid))):
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def files_in(mirrors: Mirrors, repo: RepoRef, commit: str, folder: str) -> dict[str, bytes]:
