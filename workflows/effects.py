@@ -133,6 +133,12 @@ class Effects:
         with self._database.write() as connection:
             connection.execute(delete(effects).where(effects.c.key == key, effects.c.done_at.is_(None)))
 
+    def withdraw_all(self, run_id: str, kind: str) -> None:
+        """What the run intended of that kind and was never done is not going to be."""
+        never_done = (effects.c.run_id == run_id, effects.c.kind == kind, effects.c.done_at.is_(None))
+        with self._database.write() as connection:
+            connection.execute(delete(effects).where(*never_done))
+
     def look_again(self, key: str) -> None:
         """Have the effect looked at once more, when every list must show what there is."""
         with self._database.write() as connection:

@@ -30,8 +30,9 @@ def recall(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> str | N
 
 
 def was_left_behind(here: Services, run: Run, stage: str) -> bool:
-    """Whether the branch has work of that stage which no attempt in the journal has handed on."""
+    """Whether the branch has work of that stage beyond the last commit that the journal knows to be handed on."""
     started = run.started
-    messages = patiently(lambda: here.workspaces.messages(started.issue.repo, started.branch, since=started.base_sha))
-    told = {attempt.finished.commit for attempt in run.stages[stage].attempts if attempt.finished}
-    return any(is_of_stage(message, run, stage) for commit, message in messages.items() if commit not in told)
+    ended = [(a.seq, a.finished.commit) for state in run.stages.values() for a in state.attempts if a.finished]
+    _, known = max(((seq, commit) for seq, commit in ended if commit), default=(0, started.base_sha))
+    messages = patiently(lambda: here.workspaces.messages(started.issue.repo, started.branch, since=known))
+    return any(is_of_stage(message, run, stage) for message in messages.values())

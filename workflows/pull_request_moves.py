@@ -131,6 +131,8 @@ def finish(making: Making, move: Finish) -> MoveMade:
             return _merged(pull.merge_commit_sha)
         what = "close-pull-request"
         making.repeatable(what, what, lambda: repository.edit_pull_request(number, state="closed"))
+    # Of heads that were replaced before they could be merged.
+    making.here.effects.withdraw_all(run.id, "merge")
     return MoveMade(entry=RunFinished(outcome=move.outcome), cause="finished")
 
 

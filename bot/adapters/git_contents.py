@@ -2,20 +2,13 @@
 attribute that a tree brings can hide or change what is read."""
 
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
-import psutil
-
+from bot.adapters.git import Git
 from bot.adapters.mirrors import Mirrors, commit_id
 from bot.domain.refs import RepoRef
 from bot.domain.trees import path_bytes, path_text
 
-_SCRATCH = "without-"
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _PLAIN = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none")
 _WHOLE = ("-p", "--full-index", "--binary", "--text", "-U3", "--diff-algorithm=myers", "--no-indent-heuristic")
@@ -40,20 +33,20 @@ def tree_without(mirrors: Mirrors, repo: RepoRef, commit: str, folder: str) -> s
     """The tree of a commit without one of its folders (and everything in it)."""
     mirror = mirrors.open(repo)
     mirrors.obtain(mirror, commit_id(commit))
-    mirror.private.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=mirror.private, prefix=f"{_SCRATCH}{os.getpid()}-") as scratch:
-        git = replace(mirror.git, index=Path(scratch) / "index")
-        git.run("read-tree", commit)
-        git.run("rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", folder)
-        return git.run("write-tree").line
+    return _without(mirror.git, f"{commit}^{{tree}}", path_bytes(folder).split(b"/")) or _EMPTY_TREE
 
 
-def remove_scratch(mirror_path: Path) -> None:
-    """Remove what processes of this machine that are gone have left of `tree_without`."""
-    for scratch in mirror_path.glob(f"issuewright/{_SCRATCH}*"):
-        pid = scratch.name.removeprefix(_SCRATCH).partition("-")[0]
-        if not (pid.isdigit() and psutil.pid_exists(int(pid))):
-            shutil.rmtree(scratch, ignore_errors=True)
+def _without(git: Git, tree: str, path: list[bytes]) -> str | None:
+    """The tree without what is at that path in it; None when nothing is left: git knows no empty folders."""
+    kept = []
+    for line in git.run("ls-tree", "-z", tree).stdout.split(b"\0")[:-1]:
+        about, _, name = line.partition(b"\t")
+        mode, kind, named = about.split(b" ")
+        if name != path[0] or (path[1:] and kind != b"tree"):
+            kept.append(line)
+        elif path[1:] and (rest := _without(git, named.decode(), path[1:])):
+            kept.append(b"%s tree %s\t%s" % (mode, rest.encode(), name))
+    return git.run("mktree", "-z", stdin=b"".join(line + b"\0" for line in kept)).line if kept else None
 
 
 def files_in(mirrors: Mirrors, repo: RepoRef, commit: str, folder: str) -> dict[str, bytes]:

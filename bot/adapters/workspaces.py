@@ -173,7 +173,6 @@ class Workspaces:
                     self._release(key, self._worktrees / key, wait_seconds=0.0)
                     released.add(key)
         for mirror_path, git in self._mirrors.existing():
-            git_contents.remove_scratch(mirror_path)
             if refs := unneeded_refs(git, live):
                 with self._mirrors.lock_path(mirror_path) as descriptor:
                     released |= drop_refs(replace(git, holding=(descriptor,), mends=True), refs)

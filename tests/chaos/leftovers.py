@@ -20,11 +20,10 @@ _ROWS = {
     "unsettled reservations": "SELECT key FROM reservations WHERE settled_usd IS NULL",
     "unfinished deployments": "SELECT run_id FROM deployments WHERE finished_at IS NULL",
     "open gates": "SELECT run_id FROM gates WHERE state = 'open'",
-    # A push (a merge) that met a person's push has none: another, of the same work on top of theirs, has.
+    # A push that met a person's has none: another, of the same work on top of theirs, has.
     "effects without an outcome": (
-        "SELECT key FROM effects WHERE done_at IS NULL AND NOT (kind IN ('push', 'merge') AND EXISTS "
-        "(SELECT 1 FROM effects later WHERE later.run_id = effects.run_id AND later.kind = effects.kind "
-        "AND later.done_at > effects.intended_at))"
+        "SELECT key FROM effects WHERE done_at IS NULL AND NOT (kind = 'push' AND EXISTS (SELECT 1 FROM effects later "
+        "WHERE later.run_id = effects.run_id AND later.kind = 'push' AND later.done_at > effects.intended_at))"
     ),
     "deliveries not read": "SELECT id FROM deliveries WHERE status <> 'processed'",
 }

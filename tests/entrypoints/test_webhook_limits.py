@@ -89,7 +89,8 @@ def test_a_postgres_that_refuses_is_503_and_asked_again_later(new_edge: NewEdge,
         connection.rollback()
     if undo:
         edge.executes(undo)
-    # What was on its way when its time was up may be stored all the same: delivered again, it is there once.
+        assert [each[0] for each in edge.stored()] == ["before"]
+    # What waited for a lock when its time was up may be stored all the same: delivered again, it is there once.
     assert edge.delivers(delivery="meanwhile").status_code == 202
     assert [each[0] for each in edge.stored()] == ["before", "meanwhile"]
 

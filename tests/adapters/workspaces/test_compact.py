@@ -1,7 +1,5 @@
 """Mirrors stay small, and lose nothing that somebody works on."""
 
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,14 +42,3 @@ def test_a_mirror_is_packed_and_what_nothing_names_goes_when_nobody_is_at_work(
     again = workspaces.prepare(attempt(2), TALLY, start=start)
     with pytest.raises(GitFailed):
         workspaces.restore(again, unnamed)
-
-
-def test_what_the_dead_have_left_in_a_mirror_is_removed(workspaces: Workspaces, start: str, root: Path) -> None:
-    workspaces.messages(TALLY, "main", since=start)
-    (mirror,) = (root / "mirrors").glob("*.git")
-    with subprocess.Popen(["true"]) as dead:
-        pass
-    for name in (f"without-{dead.pid}-a", "without-b", f"without-{os.getpid()}-c"):
-        (mirror / "issuewright" / name).mkdir(parents=True)
-    workspaces.leftovers(set())
-    assert [path.name for path in mirror.glob("issuewright/without-*")] == [f"without-{os.getpid()}-c"]
