@@ -9,7 +9,12 @@ from bot.adapters.workspaces import Workspaces
 from tests.adapters.workspaces.conftest import TALLY
 from tests.adapters.workspaces.git_server import GitServer, git
 
-FILES = {"specs/7-a/spec.md": "s\n", "specs/7-a/deep/x": "x\n", "specs/8-b/spec.md": "t\n", "specs/é \t": "y\n"}
+FILES: dict[str, str | None] = {
+    "specs/7-a/spec.md": "s\n",
+    "specs/7-a/deep/x": "x\n",
+    "specs/8-b/spec.md": "t\n",
+    "specs/é \t": "y\n",
+}
 
 
 @pytest.mark.parametrize("folder", ["specs/7-a", "specs/7-a/deep", "specs", "specs/none", "specs/8-b/spec.md/none"])
