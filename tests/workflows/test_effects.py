@@ -109,3 +109,19 @@ def test_an_outcome_that_github_tells_of_is_recorded_once_for_what_was_intended(
     assert world.once(told_of_meanwhile) == "told of"
     world.effects.came_about("key", "told of later")
     assert (world.effects.remote_id("key"), world.effects.remote_id("another")) == ("told of", None)
+
+
+def test_what_was_never_done_is_withdrawn_and_what_was_done_stays(database: Database) -> None:
+    def refused() -> str:
+        raise Rejected("its head was replaced")
+
+    world = World(database)
+    done = {"find": None, "claim": world.claim, "run_id": "run"}
+    assert world.effects.once("done", "merge", lambda: "1", **done) == "1"  # type: ignore[arg-type]
+    with pytest.raises(Rejected):
+        world.effects.once("refused", "merge", refused, **done)  # type: ignore[arg-type]
+    with pytest.raises(Rejected):
+        world.effects.once("another", "push", refused, **done)  # type: ignore[arg-type]
+    world.effects.withdraw_all("run", "merge")
+    with database.read() as connection:
+        assert connection.execute(text("SELECT key FROM effects ORDER BY key")).scalars().all() == ["another", "done"]
