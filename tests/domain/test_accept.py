@@ -459,6 +459,11 @@ def test_cancel_ends_every_run_that_is_not_being_merged(run: Run) -> None:
     assert entry == e.CommandAccepted(verb="cancel", by=MONA, note="by hand\nlater")
 
 
+def test_cancel_brings_a_merged_run_that_is_stuck_to_its_end() -> None:
+    stuck = run_of(attempt(), DONE, OPENED, e.PullRequestMerged(sha=TWO), PARKED)
+    assert entry_of(accept(stuck, says("cancel"), facts(pull=pull()))) == e.CommandAccepted(verb="retry", by=MONA)
+
+
 @pytest.mark.parametrize(
     ("run", "changed", "reason"),
     [

@@ -75,6 +75,8 @@ def supervise(directory: Path, *, had_predecessor: bool, on_step: OnStep = nothi
         _write_result(directory, stopped=reason)
         return
     process_tree.become_subreaper()
+    # Nobody would end what the agent begins, if we were terminated before we watch it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         agent = agent_process.start(directory, launch, on_step, had_predecessor=had_predecessor)
     except (agent_process.CannotStart, OSError) as error:
@@ -82,6 +84,7 @@ def supervise(directory: Path, *, had_predecessor: bool, on_step: OnStep = nothi
         return
     try:
         watch = _Watch(directory, launch, agent)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         watch.until_the_agent_ends()
         on_step("ended")
     finally:

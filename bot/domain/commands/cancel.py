@@ -9,7 +9,8 @@ from bot.domain.run import Run
 
 
 class Cancel(Command):
-    """Stop the run for good: the agent is stopped, the pull request closed, the branch kept."""
+    """Stop the run for good: the agent is stopped, the pull request closed, the branch kept. What is merged cannot be
+    cancelled; where such a run is stuck, it is brought to its end."""
 
     name = "cancel"
     usage = "/cancel [why]"
@@ -18,6 +19,9 @@ class Cancel(Command):
     def accept(self, run: Run | None, call: CommandGiven, facts: Facts) -> Decision:
         if run is None:
             return Refusal(reason=no_run(call), cause=call.cause)
+        if run.merged_sha is not None and run.parked is not None:
+            # All that is left is what comes after the merge.
+            return Accepted(entry=CommandAccepted(verb="retry", by=call.by), cause=call.cause)
         # A merge that we gave up on is not under way any more.
         is_merged = run.merged_sha is not None or (facts.pull is not None and facts.pull.merged)
         if is_merged or (run.merging and run.parked is None):

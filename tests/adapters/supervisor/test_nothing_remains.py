@@ -139,6 +139,34 @@ supervise.supervise(
         assert result.cost_usd == 0.2
 
 
+def test_a_supervisor_that_is_terminated_before_it_watches_leaves_nothing(attempts: Attempts) -> None:
+    hasty = f"""
+import os, signal, time
+from pathlib import Path
+from bot.adapters.supervisor import supervise
+directory, begun = Path({str(attempts.directory())!r}), Path({str(attempts.workspace / "child")!r})
+
+def terminated(step):
+    if step == "released":
+        while not begun.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+lock = supervise.take_over(directory)
+supervise.sign(directory)
+supervise.supervise(directory, had_predecessor=False, on_step=terminated)
+"""
+    attempts.prepares(
+        "import subprocess, time\n"
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "open('child', 'w').write(f'{child.pid}\\n')\n"
+        "time.sleep(600)"
+    )
+    assert subprocess.run([sys.executable, "-c", hasty], cwd=REPOSITORY).returncode == 0
+    assert attempts.wait().status is AgentStatus.INTERRUPTED
+    assert attempts.left_over() == set()
+
+
 def test_a_reused_pid_is_never_killed(attempts: Attempts) -> None:
     attempts.prepares("")
     stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
