@@ -108,10 +108,11 @@ def test_killed_with_a_request_in_flight_that_one_is_repeated(desk: Desk) -> Non
 
 
 def test_killed_before_the_first_answer_it_is_asked_again(desk: Desk) -> None:
-    desk.plays(Turn(tools=BEGUN.tools, usage=EACH, seconds=3), DONE)
+    desk.plays(replace(BEGUN, seconds=30), DONE)
     desk.start()
     until(lambda: turns_asked(desk)[0])
     all_die(desk)
+    desk.plays(BEGUN, DONE)
     assert finishes(desk).status is AgentStatus.OK
     assert turns_asked(desk) == {0: 2, 1: 1}
 

@@ -9,8 +9,10 @@ from bot.domain.run import Run
 
 
 class Cancel(Command):
-    """Stop the run for good: the agent is stopped, the pull request closed, the branch kept. What is merged cannot be
-    cancelled; where such a run is stuck, it is brought to its end."""
+    """Stop the run for good: the agent is stopped, the pull request closed, the branch kept.
+
+    What is merged cannot be cancelled: where such a run is stuck, what comes after the merge is tried again.
+    """
 
     name = "cancel"
     usage = "/cancel [why]"
@@ -20,7 +22,6 @@ class Cancel(Command):
         if run is None:
             return Refusal(reason=no_run(call), cause=call.cause)
         if run.merged_sha is not None and run.parked is not None:
-            # All that is left is what comes after the merge.
             return Accepted(entry=CommandAccepted(verb="retry", by=call.by), cause=call.cause)
         # A merge that we gave up on is not under way any more.
         is_merged = run.merged_sha is not None or (facts.pull is not None and facts.pull.merged)
