@@ -29,6 +29,8 @@ HOSTILE = [
     "```\nfence",
     "`unfinished",
     "`a``b` c`",
+    "#`1`1 and @`a`b and GH-`1`2",
+    "`a`#`1`1",
     "**bold** _it_ ~~gone~~",
     "\\",
     "&#64;mona",

@@ -8,6 +8,7 @@ from bot.domain.checks.hostile_text import plain
 _NOTHING = "\u200b"  # A space of no width.
 _CODE = re.compile(r"(?<!`)`([^`\n|<>\\]{1,120})`(?!`)")
 _BEGINS_A_BLOCK = re.compile(r"(\d{0,9})(?=[.)](?: |$)|#{1,6}(?: |$)|[-+](?: |$)|[-=]+(?: |$))")
+_BEGINS_A_LINK = re.compile(r"(?i)(?:[@#]|\bgh-)$")
 _ITEM = re.compile(r"\s*[-*] +(?=\S)")
 
 
@@ -19,8 +20,9 @@ def inert(text: str) -> str:
         parts += [_escaped(text[end : found.start()]), f"`{found[1]}`"]
         end = found.end()
     parts.append(_escaped(text[end:]))
-    # Two pieces of code that touch would be read as one.
-    line = _NOTHING.join(part for part in parts if part) if "``" in "".join(parts) else "".join(parts)
+    # Two pieces of code that touch would be read as one, and what begins a link before code might be one with it.
+    touches = "``" in "".join(parts) or any(_BEGINS_A_LINK.search(part) for part in parts)
+    line = _NOTHING.join(part for part in parts if part) if touches else "".join(parts)
     # A list, a heading or a rule begins with a mark, after a number or not.
     begins = _BEGINS_A_BLOCK.match(line)
     return f"{begins[1]}\\{line[begins.end() :]}" if begins else line
