@@ -9,7 +9,7 @@ from bot.domain.errors import UserError
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Run
 from bot.domain.values import Value
-from workflows.wake import AGENTS, DEPLOYMENTS, VERSION
+from workflows.wake import DEPLOYMENTS, REWOUND, VERSION
 
 _ACTIVE = ("PENDING", "ENQUEUED", "DELAYED")
 
@@ -56,7 +56,7 @@ def _under_way(run: Run) -> tuple[str, str, str]:
     """What the run has under way: the beginning of its workflow's id, and where that is queued."""
     if run.live is not None:
         key = AttemptRef(run_id=run.id, stage=run.live.stage, number=run.live.number).key
-        return f"attempt:{key}:", AGENTS, str(run.started.issue.repo)
+        return f"attempt:{key}:", REWOUND, str(run.started.issue.repo)
     if run.deploying is not None:
         return f"deploy:{run.id}:{run.deploying.environment}:{run.deploying.number}:", DEPLOYMENTS, run.id
     raise UserError(f"`{run.id}` has no attempt and no deployment under way: `issuewright runs show {run.id}`")

@@ -74,7 +74,7 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     work_queues(dbos, services.database, (INBOX, RUNS, AGENTS, DEPLOYMENTS), services.proof)
     recovery = DbosRecovery(dbos, services.database, lease.worker.executor_id)
     _look_after_others(services, Reaper(services.database, lease.worker, recovery), terms)
-    _every(services, _SWEEP_SECONDS, "sweep", lambda: _look_after_runs(services, lease.worker))
+    _every(services, _SWEEP_SECONDS, "sweep", lambda: _look_after_runs(services, lease.worker, recovery))
     _every(services, _TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
     seldom = services.retention.every.total_seconds()
     _every(services, seldom, "retention", lambda: _keep_within_bounds(services, lease.worker))
@@ -151,8 +151,8 @@ def _look_after_others(services: Services, reaper: Reaper, terms: Terms) -> None
     _every(services, min(_GLANCE_SECONDS, terms.look_seconds), "reaper", look)
 
 
-def _look_after_runs(services: Services, worker: Worker) -> None:
-    sweep(services)
+def _look_after_runs(services: Services, worker: Worker, recovery: DbosRecovery) -> None:
+    sweep(services, recovery)
     look_again(services)
     stop_strays(services, worker)
 

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from dbos import DBOS, error
+from dbos import DBOS, WorkflowStatus, error
 from sqlalchemy import select, update
 
 from bot.domain.agents import AgentStatus
@@ -13,17 +13,18 @@ from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Run
 from workflows.drive import record
+from workflows.homecoming import Recovery, bring_home, waits
 from workflows.rewinding import failed_step
 from workflows.schema.tables import attempts, runs
 from workflows.services import Services
-from workflows.wake import AGENTS, VERSION
+from workflows.wake import REWOUND, VERSION
 
 log = logging.getLogger("issuewright.sweep")
 LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 _RESTARTS = 5
 
 
-def sweep(here: Services) -> int:
+def sweep(here: Services, recovery: Recovery) -> int:
     """One pass over the open runs that do not wait for people; returns how many workflows were started anew."""
     started = 0
     for run_id in here.journal.unsettled_runs():
@@ -31,15 +32,16 @@ def sweep(here: Services) -> int:
         if run is None:
             continue
         live = _live_workflows(run)
-        for again in (_publisher_again, _driver_again, _attempt_again, _deployment_again):
+        for again in (_publisher_again, _driver_again, _deployment_again):
             started += again(here, run, live)
+        started += _attempt_again(here, run, live, recovery)
     return started
 
 
 def _live_workflows(run: Run) -> set[str]:
     prefixes = [f"drive:{run.id}:", f"publish:{run.id}:", f"attempt:{run.id}.", f"deploy:{run.id}:"]
     found = DBOS.list_workflows(status=LIVE, workflow_id_prefix=prefixes, load_input=False, load_output=False)
-    return {workflow.workflow_id for workflow in found}
+    return {workflow.workflow_id for workflow in found if not waits(workflow)}
 
 
 def _driver_again(here: Services, run: Run, live: set[str]) -> int:
@@ -62,7 +64,7 @@ def _failed_drives(run: Run) -> int:
     return len(failed)
 
 
-def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
+def _attempt_again(here: Services, run: Run, live: set[str], recovery: Recovery) -> int:
     if run.live is None:
         return 0
     ref = AttemptRef(run_id=run.id, stage=run.live.stage, number=run.live.number)
@@ -73,19 +75,21 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     with here.database.read() as connection:
         before = connection.execute(select(attempts.c.restarts).where(mine)).scalar_one()
     # In this order: whoever has looked after the same attempt meanwhile has changed the count, or is seen here.
-    last = DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False, sort_desc=True, limit=1)
-    if last and last[0].status in LIVE:
-        return 0
+    last = _newest(prefix)
+    if last is not None and last.status in LIVE:
+        return int(waits(last) and bring_home(recovery, last))
     if before < _RESTARTS:
         with here.database.write() as connection:
             counted = update(attempts).where(mine, attempts.c.restarts == before).values(restarts=before + 1)
             if connection.execute(counted).rowcount == 0:
                 return 0
             log.warning("%s: executing again (%d)", ref.key, before + 1)
-            if not last:
+            if last is None:
                 here.waker.attempt(connection, run.started.issue.repo, ref, before + 1)
-        if last:
-            _go_on(run, last[0].workflow_id)
+        if last is not None:
+            _rewind(run, last.workflow_id)
+            again = _newest(prefix)
+            return int(again is not None and waits(again) and bring_home(recovery, again))
         return 1
     detail = f"could not be brought to an end: {_last_error(f'attempt:{ref.key}:')}"
     # First parked, then ended: the other way round a driver would start the next attempt in between.
@@ -96,14 +100,19 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     return 0
 
 
-def _go_on(run: Run, workflow_id: str) -> None:
-    """Execute a failed attempt from the step on that failed. From its beginning it would get a fresh workspace, and
-    what the agent had written, and was paid for, would be gone."""
+def _newest(prefix: str) -> WorkflowStatus | None:
+    found = DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False, sort_desc=True, limit=1)
+    return found[0] if found else None
+
+
+def _rewind(run: Run, workflow_id: str) -> None:
+    """Have a failed attempt executed from the step on that failed. From its beginning it would get a fresh workspace,
+    and what the agent had written, and was paid for, would be gone."""
     start = failed_step(DBOS.list_workflow_steps(workflow_id))
     repo = str(run.started.issue.repo)
     try:
         DBOS.rewind_workflow(
-            workflow_id, start_step=start, queue_name=AGENTS, queue_partition_key=repo, application_version=VERSION
+            workflow_id, start_step=start, queue_name=REWOUND, queue_partition_key=repo, application_version=VERSION
         )
     except error.DBOSException as trouble:
         log.warning("%s is not executed again now: %s", workflow_id, trouble)

@@ -17,6 +17,8 @@ INBOX = "inbox"
 RUNS = "runs"
 AGENTS = "agents"
 DEPLOYMENTS = "deployments"
+REWOUND = "rewound"
+"""A queue that nobody works: from here what was rewound is fetched by the machine that has its files."""
 _LAST = 1
 """Behind what has no priority, which is 0."""
 SOON_SECONDS = 0.2

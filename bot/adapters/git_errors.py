@@ -44,7 +44,9 @@ def _network_failure(message: str, stderr: str) -> IssuewrightError:
         http = int(found[1])
         if http == 404:
             return NotFound(message, http)
-        if http == 429 or http >= 500 or http == 408:
+        # Who may not push or fetch is told so before anything is sent, "unable to access": a 403 after that is a limit.
+        slow_down = http == 403 and re.search(r"RPC failed|rate limit", stderr)
+        if slow_down or http in (408, 429) or http >= 500:
             return Transient(message, http)
         return Rejected(message, http)
     if re.search(r"could not read (Username|Password)|Authentication failed|terminal prompts disabled", stderr):

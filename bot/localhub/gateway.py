@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.localhub.api import json_response
@@ -146,7 +146,11 @@ class _Exchange:
             await asyncio.sleep(0)
             return
         message = fault.message or _MESSAGES.get(fault.status, "Server Error")
-        answer = json_response({"message": message}, fault.status, dict(fault.headers))
+        told, headers = {"message": message}, dict(fault.headers)
+        is_git = ".git/" in self._scope["path"]  # which shows people what comes as plain text
+        answer = (
+            PlainTextResponse(message, fault.status, headers) if is_git else json_response(told, fault.status, headers)
+        )
         await self._send_logged(answer, receive, send)
 
     async def _send_logged(self, answer: Response, receive: Receive, send: Send) -> None:

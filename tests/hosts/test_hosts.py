@@ -1,4 +1,5 @@
-"""Three machines, of which one is cut off, one is lost, and one sleeps: every run ends as if nothing had happened."""
+"""Three machines: an attempt that fails within goes on where its files are; and when one is cut off, one is lost, and
+one sleeps, every run ends as if nothing had happened."""
 
 import os
 import signal
@@ -26,6 +27,25 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     made = Cluster(tmp_path / "cluster")
     yield made
     made.close()
+
+
+@pytest.mark.timeout(300)
+def test_an_attempt_that_fails_within_goes_on_where_its_files_are(cluster: Cluster) -> None:
+    """Any of the three may see that it failed; on another machine it would be given up, and its agent paid again."""
+    cluster.start()
+    refused = {"path_regex": "git-receive-pack$", "caller": "installation", "status": 400, "times": 6}
+    cluster.hub.control("POST", "/faults", refused)
+    cluster.open_specs(["plain"] * 6)
+
+    def everything_is_over() -> bool:
+        cluster.people.look()
+        return cluster.people.is_done() and cluster.is_quiet()
+
+    cluster.waits("every run to end", everything_is_over, seconds=200)
+    assert cluster.query("SELECT sum(restarts) FROM attempts")[0][0] >= 3
+    ends = [each.status for spec in cluster.people.specs for each in cluster.entries(spec.issue, AttemptFinished)]
+    assert Counter(ends) == {AgentStatus.OK: 6}
+    assert len(cluster.agent_calls()) == 6
 
 
 @pytest.mark.timeout(600)

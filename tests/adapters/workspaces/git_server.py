@@ -29,13 +29,15 @@ def git(*arguments: str, cwd: Path | str, stdin: bytes | None = None) -> str:
 
 @dataclass
 class GitServer:
-    """The server's repositories lie in `root/<owner>/<name>.git`; `answer` set to a status refuses everything."""
+    """The server's repositories lie in `root/<owner>/<name>.git`; `answer` set to a status refuses everything, in
+    these `words`."""
 
     root: Path
     token: str
     url: str = ""
     requests: list[str] = field(default_factory=list)
     answer: int | None = None
+    words: bytes = b"no\n"
 
     def repository(self, full_name: str) -> Path:
         """The bare repository's directory."""
@@ -123,7 +125,7 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
             server.requests.append(f"{self.command} {self.path}")
             credentials = f"x-access-token:{server.token}".encode()
             if server.answer is not None:
-                self._answer(server.answer, [], b"no\n")
+                self._answer(server.answer, [("Content-Type", "text/plain")], server.words)
             elif self.headers.get("Authorization") != f"Basic {base64.b64encode(credentials).decode()}":
                 self._answer(401, [("WWW-Authenticate", 'Basic realm="git"')], b"who are you?\n")
             else:

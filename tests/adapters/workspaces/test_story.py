@@ -320,6 +320,9 @@ def test_errors_say_whose_they_are(
         with pytest.raises(error) as raised:
             workspaces.remote_head(TALLY, "main")
         assert raised.value.status == status
+    server.answer, server.words = 403, b"You have exceeded a secondary rate limit\n"
+    with pytest.raises(Transient):
+        workspaces.remote_head(TALLY, "main")
     server.answer = None
     with pytest.raises(Transient):
         make(root, "http://127.0.0.1:1").remote_head(TALLY, "main")
