@@ -88,7 +88,7 @@ KINDS = (
     Kind(
         "asked",
         acts={
-            "merge:1": Act("says", "/status"),
+            "gate_opened:1": Act("says", "/status"),  # a moment earlier the answer is another one
             "answered:1": Act("says", "/approve", by=STRANGER),
             "answered:2": SAYS_APPROVE,
         },

@@ -107,7 +107,6 @@ class Home:
             "repositories": [f"{record.owner}/{record.name}"],
             "data_dir": "data",
             "agent_calls_file": self.agent_calls_file.name,
-            "reconcile_seconds": 30,
         }
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]  # JSON's are TOML's here.
         lines += ["", "[agents]", f"default = {json.dumps(agent)}"]
