@@ -99,7 +99,7 @@ class _Porter:
             elif there != seen or now - at >= _AGAIN_SECONDS:
                 self._rung[name] = there, now
                 bell.ring()
-        return bool(waiting)
+        return any(name in waiting for name in self._bells)
 
 
 def _waiting(database: Database) -> Waiting:

@@ -32,8 +32,9 @@ _OVERLAP = timedelta(minutes=5)
 """How far a pass reaches back before the last one: clocks differ, and GitHub's lists lag."""
 
 
-def reconcile(here: Services) -> int:
-    """One pass over all repositories; returns how many events will be heard that no delivery has told of (yet).
+def reconcile(here: Services, *, rested: timedelta = timedelta()) -> int:
+    """One pass over all repositories but those that some worker has read within `rested`; returns how many events will
+    be heard that no delivery has told of (yet).
 
     What fails is logged, and tried next time.
     """
@@ -41,8 +42,10 @@ def reconcile(here: Services) -> int:
     for repo in here.repositories:
         try:
             here.github.bot()  # has told the time, at the latest now
-            began = now()
-            for event in _missed(here, repo, _read_until(here, repo)):
+            began, until = now(), _read_until(here, repo)
+            if until is not None and timedelta() <= began - (until + _OVERLAP) < rested:
+                continue
+            for event in _missed(here, repo, until):
                 new += inbox.hear(here, event)
             _now_read(here, repo, began - _OVERLAP)
             converge.tried_again(here)

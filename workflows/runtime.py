@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
 from sqlalchemy.engine import make_url
@@ -78,8 +79,7 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     _every(services, _TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
     seldom = services.retention.every.total_seconds()
     _every(services, seldom, "retention", lambda: _keep_within_bounds(services, lease.worker))
-    often = services.reconcile_every.total_seconds()
-    _every(services, often, "reconciler", lambda: services.ears.time_to_look(often) and reconcile(services))
+    _look_for_what_was_lost(services)
     return lease
 
 
@@ -149,6 +149,19 @@ def _look_after_others(services: Services, reaper: Reaper, terms: Terms) -> None
                 reaper.looked_after(woken)
 
     _every(services, min(_GLANCE_SECONDS, terms.look_seconds), "reaper", look)
+
+
+def _look_for_what_was_lost(services: Services) -> None:
+    """Each worker looks when it begins, for it may have lost what it was told; then they take turns."""
+    every, rested = services.reconcile_every, timedelta()
+
+    def look() -> None:
+        nonlocal rested
+        if services.ears.time_to_look(every.total_seconds()):
+            reconcile(services, rested=rested)
+            rested = every / 2
+
+    _every(services, every.total_seconds(), "reconciler", look)
 
 
 def _look_after_runs(services: Services, worker: Worker, recovery: DbosRecovery) -> None:

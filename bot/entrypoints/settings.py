@@ -5,6 +5,7 @@ The only place that reads the environment.
 
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,10 @@ def _as_list(raw: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+
+_RECONCILE_SECONDS = 60.0
+_RECONCILE_SECONDS_A_REPOSITORY = 5.0
+"""A pass takes about three requests a repository."""
 
 
 class AgentSettings(BaseModel):
@@ -66,7 +71,7 @@ class Settings(BaseModel):
     database_url: str | None = None
     data_dir: Path = Path("data")
     agent_calls_file: Path | None = None
-    reconcile_seconds: float = Field(default=60.0, gt=0)
+    reconcile_seconds: float | None = Field(default=None, gt=0)
     max_delivery_bytes: int = Field(default=25 * 1024 * 1024, gt=0)
     max_pending_bytes: int = Field(default=128 * 1024 * 1024, gt=0)
     agents_per_worker: int = Field(default=4, gt=0)
@@ -101,6 +106,13 @@ class Settings(BaseModel):
     def database(self) -> str:
         """The one database's URL; a SQLite file in the data directory by default."""
         return self.database_url or f"sqlite:///{self.data_dir / 'issuewright.db'}"
+
+    @property
+    def reconcile_every(self) -> timedelta:
+        """How often each repository is read; by default so seldom that it takes less than half of the 5,000 requests an
+        hour which GitHub grants an installation, however many repositories that has."""
+        rarely = max(_RECONCILE_SECONDS, _RECONCILE_SECONDS_A_REPOSITORY * len(self.repositories))
+        return timedelta(seconds=self.reconcile_seconds or rarely)
 
     def remote_url(self, repo: RepoRef) -> str:
         """Where git finds a repository: without any credentials in it."""

@@ -98,7 +98,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         repositories=settings.repos,
         trigger_labels=settings.trigger_labels,
         commands_directory=settings.data_dir / "commands",
-        reconcile_every=timedelta(seconds=settings.reconcile_seconds),
+        reconcile_every=settings.reconcile_every,
         machine=machine_id(settings.data_dir),
         proof=proof,
         retention=Retention(

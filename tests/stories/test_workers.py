@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import psutil
 import pytest
@@ -14,12 +14,19 @@ from tests.stories.world import GOOD, World
 from tests.support.ports import free_port
 
 _LEASE = 8.0
+_RECONCILE = 4.0
 
 
 @pytest.fixture
 def two_workers(new_world: NewWorld) -> Iterator[World]:
     """A world whose webhook stands alone, and has two workers of the same machine beside it."""
     world = new_world("postgres", settings=f"lease_seconds = {_LEASE}")
+    with _two_workers_of(world):
+        yield world
+
+
+@contextmanager
+def _two_workers_of(world: World) -> Iterator[None]:
     world.service = Service(world.directory, world.service.port, "webhook")
     with ExitStack() as stack:
         for _ in range(2):
@@ -28,7 +35,7 @@ def two_workers(new_world: NewWorld) -> Iterator[World]:
             stack.callback(worker.close)
         world.start_service()
         world.waits("two workers", lambda: len(world.query(_LIVING)) == 2)
-        yield world
+        yield
 
 
 @pytest.mark.slow
@@ -48,6 +55,21 @@ def test_a_worker_of_the_same_machine_takes_over_at_once(two_workers: World) -> 
     world.waits_for_gate(issue)
     assert world.builder.times_paid == 1
     assert world.agent_calls() == [attempt.removeprefix("attempt:").removesuffix(":0")]
+
+
+@pytest.mark.slow
+def test_workers_take_turns_at_looking_for_what_was_lost(new_world: NewWorld) -> None:
+    """What the reading of GitHub costs does not grow with the number of workers."""
+    world = new_world("postgres", settings=f"reconcile_seconds = {_RECONCILE}")
+
+    def looks() -> int:
+        return len(world.requests("GET", "/issues$"))
+
+    with _two_workers_of(world):
+        world.waits("each to have looked when it began", lambda: looks() >= 2)
+        before, since = looks(), time.monotonic()
+        world.waits("some more looks", lambda: looks() >= before + 6)
+        assert time.monotonic() - since > 4.5 * _RECONCILE
 
 
 @pytest.mark.slow
