@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 from sqlalchemy.exc import DBAPIError
 
+from bot.adapters.supervisor import lost
 from tests.chaos import project, team
 from tests.chaos.disk import Disk
 from tests.stories.service import Service
@@ -153,9 +154,10 @@ class Field:
         for directory in sorted((self.directory / "data" / "attempts").glob("*")):
             for name in ("agent", "supervisor"):
                 with suppress(OSError, ValueError, KeyError, psutil.Error):
-                    pid = int(json.loads((directory / f"{name}.json").read_text())["pid"])
-                    process = psutil.Process(pid)
-                    if process.status() != psutil.STATUS_ZOMBIE and self._is_ours(process):
+                    record = json.loads((directory / f"{name}.json").read_text())
+                    process = psutil.Process(record["pid"])
+                    # What has ended long ago may have left its number to a process that nobody wants to hurt.
+                    if lost.lives(record) and process.status() != psutil.STATUS_ZOMBIE and self._is_ours(process):
                         found.append((directory.name, process, name))
         return found
 
