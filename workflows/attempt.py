@@ -13,6 +13,7 @@ from bot.domain.trees import Snapshot, Workspace
 from bot.domain.verdicts import Verdict
 from workflows import attempt_steps as steps
 from workflows.attempt_steps import Handoff, JudgedWork, Judgement
+from workflows.claims import Claim
 from workflows.drive import record
 from workflows.failpoints import reach
 from workflows.local_steps import Elsewhere, LocalSteps
@@ -52,10 +53,22 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
     """Prepare a workspace, let the agent work in it, judge what it wrote, commit and push that."""
     claim = here.claims.take(f"attempt:{ref.key}")
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
-    local = LocalSteps(workspace)
+    local = LocalSteps(workspace, here.machine)
     result = local.step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
     if result.status not in (AgentStatus.OK, AgentStatus.BAD_OUTPUT):
         return _ended(ref, result)
+    try:
+        return _hand_on(here, run, tried, ref, workspace, result, claim)
+    except Elsewhere as gone:
+        # What it has cost stays spent.
+        return _ended(ref, result.model_copy(update={"status": AgentStatus.LOST, "detail": str(gone)}))
+
+
+def _hand_on(
+    here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace, result: AgentResult, claim: Claim
+) -> AttemptFinished:
+    """Judge what the agent wrote, and put it on the branch."""
+    local = LocalSteps(workspace, here.machine)
     left = local.step("snapshot", Snapshot | Judgement, _left_behind, here, workspace)
     if isinstance(left, Judgement):
         return _ended(ref, result, judgement=left)
@@ -77,6 +90,10 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
             return _ended(ref, result, judgement=judgement, handoff=handoff, snapshot=snapshot)
         work = JudgedWork(workspace=workspace, tree=snapshot.tree, parent=parent, result=result)
         handoff = step("hand on", Handoff, steps.hand_on, here, run, tried, ref, work, claim)
+        if handoff.refusal is not None:
+            # The agent can mend what the server's rules forbid; who has to change the rules reads its words.
+            kept = local.step("keep", str, here.workspaces.keep, ref, workspace, snapshot.tree)
+            return _ended(ref, result, judgement=steps.refused(handoff), kept=kept, snapshot=snapshot)
         if handoff.commit is not None:
             return _ended(ref, result, judgement=judgement, handoff=handoff, snapshot=snapshot)
         # Somebody pushed meanwhile: our change goes on top of theirs, and is judged again as it then is.
@@ -108,7 +125,7 @@ def _recheck(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Attem
     """Judge a head that a person pushed, as it is. No agent is called, nothing is committed."""
     head = tried.started.start_commit
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
-    local = LocalSteps(workspace)
+    local = LocalSteps(workspace, here.machine)
     snapshot = local.step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
     judgement = local.step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, snapshot)
     handoff = step("digest", Handoff, steps.digest, here, run, head, parent=head)

@@ -14,8 +14,10 @@ from bot.domain.agents import AgentRequest, AgentResult, AgentStatus
 from bot.domain.checks.work import Work
 from bot.domain.errors import Rejected, UserError
 from bot.domain.pipeline import CODE, SPEC, Stage
+from bot.domain.progress import reservation
 from bot.domain.refs import ARTIFACTS, AttemptRef
 from bot.domain.rendering import handoff_message, prompt_view
+from bot.domain.rendering.markdown import cut
 from bot.domain.results import as_needed
 from bot.domain.run import Attempt, Run
 from bot.domain.trees import Conflict, HeadMoved, Snapshot, Workspace
@@ -57,7 +59,7 @@ class JudgedWork(Value):
 
 class Handoff(Value):
     """What became of a judged tree: a commit on the branch, or, when somebody else's commit is there
-    (`moved_to`), our own that did not get there (`ours`)."""
+    (`moved_to`), our own that did not get there (`ours`), or why GitHub does not take it (`refusal`)."""
 
     commit: str | None = None
     parent: str | None = None
@@ -66,6 +68,7 @@ class Handoff(Value):
     contents: dict[str, str] = Field(default_factory=dict)
     ours: str | None = None
     moved_to: str | None = None
+    refusal: str | None = None
 
 
 def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Workspace:
@@ -75,14 +78,15 @@ def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Worksp
     kept = (recall(here, run, tried, ref) or _kept_before(run, ref)) if tried.started.mode == "work" else None
     start = tried.started.start_commit
 
-    def prepared() -> Workspace:
-        workspace = here.workspaces.prepare(ref, repo, start=start, carry=kept)
+    def begun() -> Workspace:
+        prepared = here.workspaces.prepare(ref, repo, start=start, carry=kept)
+        workspace = prepared.model_copy(update={"machine": here.machine})
         if tried.started.mode == "work":
             bring_spec(here, run, workspace)
             bring_artifacts(here, run, workspace)
         return workspace
 
-    return patiently(prepared)
+    return patiently(begun)
 
 
 def run_agent(
@@ -90,12 +94,14 @@ def run_agent(
 ) -> AgentResult:
     """The agent's result: of an agent started now, adopted from a worker that died, or finished long ago."""
     request = agent_request(here, run, tried, ref, workspace)
-    try:
-        launch = agent_named(request.agent).launch(request, here.supervisors.directory(ref))
-    except UserError as problem:
-        return AgentResult(status=AgentStatus.CLI_ERROR, detail=str(problem))
     claim.check()
-    here.supervisors.start(request, launch)
+    if not here.supervisors.knows(ref):
+        # Who goes on with an agent needs neither its key nor its program, which may be missing just now.
+        try:
+            launch = agent_named(request.agent).launch(request, here.supervisors.directory(ref))
+        except UserError as problem:
+            return AgentResult(status=AgentStatus.CLI_ERROR, detail=str(problem))
+        here.supervisors.start(request, launch)
     while True:
         result = here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
         if result.status not in _MAY_GO_ON or _stop_reason(here, ref) is not None:
@@ -126,7 +132,7 @@ def agent_request(here: Services, run: Run, tried: Attempt, ref: AttemptRef, wor
         feedback=tried.started.feedback,
         writes=stage.writes,
         judges=stage.sends_back_to is not None,
-        limits=stage.limits,
+        limits=stage.limits.model_copy(update={"max_usd": reservation(run, stage)}),
         settings=here.agents.settings.get(name, {}),
     )
 
@@ -166,7 +172,7 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
     """The handoff: one commit with trailers, pushed if the branch still is where the work began."""
     message = handoff_message(run, tried, work.result, agent=_agent_name(here, run, ref))
     workspace, parent = work.workspace, work.parent
-    if not is_here(workspace):
+    if not is_here(workspace, here.machine):
         return _handed_on_already(here, run, ref, work, claim)
     ours = here.workspaces.commit(workspace, tree=work.tree, parent=parent, message=message, at=tried.started_at)
     expected = None if run.head is None and parent == run.started.base_sha else parent
@@ -182,7 +188,11 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
     key = push_key(run.id, ref.stage, ref.number)
     try:
         here.effects.once(f"{key}:{ours}", "push", act, find=None, claim=claim, run_id=run.id, intended=ours)
-    except Rejected:
+    except Rejected as refusal:
+        if not moved and not refusal.status:
+            # The rules for what may be pushed; a status would speak of whether we may push at all.
+            here.effects.withdraw(f"{key}:{ours}")
+            return Handoff(refusal=str(refusal))
         if not moved:
             raise
         return Handoff(ours=ours, moved_to=moved[0].head)
@@ -232,6 +242,11 @@ def conflict(handoff: Handoff) -> Judgement:
     return Judgement(
         verdicts=(Verdict.fail("handoff", f"the branch moved to {where}, and this work conflicts with it"),)
     )
+
+
+def refused(handoff: Handoff) -> Judgement:
+    """The verdict on work that GitHub does not take: a secret in it, a workflow file, a rule of the branch."""
+    return Judgement(verdicts=(Verdict.fail("handoff", cut(handoff.refusal or "", 2000)),))
 
 
 def never_still(tries: int) -> Judgement:

@@ -2,13 +2,15 @@
 machine could take it, which would have to give it up and have its agent paid again."""
 
 import logging
-import time
 from typing import Protocol
 
 from dbos import DBOS, WorkflowStatus
+from sqlalchemy import select
 
 from bot.domain.trees import Workspace
+from workflows.leases import database_clock
 from workflows.local_steps import is_here
+from workflows.services import Services
 from workflows.wake import REWOUND
 
 log = logging.getLogger("issuewright.homecoming")
@@ -28,21 +30,27 @@ class Recovery(Protocol):
         ...
 
 
-def waits(workflow: WorkflowStatus) -> bool:
-    """Whether it was rewound, and no machine has fetched it yet."""
-    return workflow.queue_name == REWOUND and workflow.status == "ENQUEUED"
+def bring_home(here: Services, recovery: Recovery) -> int:
+    """Execute the rewound attempts whose files are here, and let those go whose files nobody has; returns how many
+    go on."""
+    found = DBOS.list_workflows(queue_name=REWOUND, status="ENQUEUED", load_input=False, load_output=False)
+    return sum(_goes_on(here, recovery, workflow) for workflow in found)
 
 
-def bring_home(recovery: Recovery, workflow: WorkflowStatus) -> bool:
-    """Execute a rewound attempt here, if its files are here; nobody's is let go. Returns whether it goes on."""
+def _goes_on(here: Services, recovery: Recovery, workflow: WorkflowStatus) -> bool:
     workspace = _workspace(workflow.workflow_id)
-    if workspace is not None and is_here(workspace):
+    if workspace is not None and is_here(workspace, here.machine):
         return recovery.fetch(workflow.workflow_id)
-    waiting = time.time() - (workflow.updated_at or 0) / 1000
-    if workspace is not None and waiting < _PATIENCE_SECONDS:
+    if workspace is not None and _seconds_since(here, workflow.updated_at or 0) < _PATIENCE_SECONDS:
         log.info("%s waits for the machine that has its files", workflow.workflow_id)
         return False
     return recovery.let_go(workflow.workflow_id)
+
+
+def _seconds_since(here: Services, milliseconds: int) -> float:
+    """By the clock of the database, which has stamped it."""
+    with here.database.read() as connection:
+        return float(connection.execute(select(database_clock(here.database))).scalar_one()) - milliseconds / 1000
 
 
 def _workspace(workflow_id: str) -> Workspace | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bot.domain.errors import UserError
+from bot.domain.errors import NotFound, UserError
 from bot.domain.forge import Comment
 from bot.domain.gates import Subject
 from bot.domain.refs import IssueRef
@@ -67,10 +67,16 @@ class Making:
             written.append(self.repository.create_comment(place.number, text))
             return str(written[0].id)
 
-        comment_id = int(self.once(what, kind, act, lambda: find_comment(self.here, place, key)))
-        if written:
-            return written[0]
-        return patiently(lambda: next(c for c in self.repository.comments(place.number) if c.id == comment_id))
+        while True:
+            comment_id = self.once(what, kind, act, lambda: find_comment(self.here, place, key))
+            if written:
+                return written[0]
+            try:
+                # Not from the list: it may lag.
+                return patiently(lambda known=int(comment_id): self.repository.comment(place.number, known))  # type: ignore[misc]
+            except NotFound:
+                # Somebody has deleted it before we could go on from it.
+                self.here.effects.forget(key, comment_id)
 
     def gate_view(self, subject: Subject) -> GateView:
         """What a gate's comments say of what is to be approved."""

@@ -6,14 +6,14 @@ import time
 from dbos import DBOS, WorkflowStatus, error
 from sqlalchemy import select, update
 
-from bot.domain.agents import AgentStatus
+from bot.domain.agents import AgentResult, AgentStatus
 from bot.domain.entries import AttemptFinished, DeploymentFinished, RunParked
 from bot.domain.events import MoveMade
 from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Run
 from workflows.drive import record
-from workflows.homecoming import Recovery, bring_home, waits
+from workflows.homecoming import Recovery, bring_home
 from workflows.rewinding import failed_step
 from workflows.schema.tables import attempts, runs
 from workflows.services import Services
@@ -32,16 +32,15 @@ def sweep(here: Services, recovery: Recovery) -> int:
         if run is None:
             continue
         live = _live_workflows(run)
-        for again in (_publisher_again, _driver_again, _deployment_again):
+        for again in (_publisher_again, _driver_again, _attempt_again, _deployment_again):
             started += again(here, run, live)
-        started += _attempt_again(here, run, live, recovery)
-    return started
+    return started + bring_home(here, recovery)
 
 
 def _live_workflows(run: Run) -> set[str]:
     prefixes = [f"drive:{run.id}:", f"publish:{run.id}:", f"attempt:{run.id}.", f"deploy:{run.id}:"]
     found = DBOS.list_workflows(status=LIVE, workflow_id_prefix=prefixes, load_input=False, load_output=False)
-    return {workflow.workflow_id for workflow in found if not waits(workflow)}
+    return {workflow.workflow_id for workflow in found}
 
 
 def _driver_again(here: Services, run: Run, live: set[str]) -> int:
@@ -64,7 +63,7 @@ def _failed_drives(run: Run) -> int:
     return len(failed)
 
 
-def _attempt_again(here: Services, run: Run, live: set[str], recovery: Recovery) -> int:
+def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     if run.live is None:
         return 0
     ref = AttemptRef(run_id=run.id, stage=run.live.stage, number=run.live.number)
@@ -77,7 +76,7 @@ def _attempt_again(here: Services, run: Run, live: set[str], recovery: Recovery)
     # In this order: whoever has looked after the same attempt meanwhile has changed the count, or is seen here.
     last = _newest(prefix)
     if last is not None and last.status in LIVE:
-        return int(waits(last) and bring_home(recovery, last))
+        return 0
     if before < _RESTARTS:
         with here.database.write() as connection:
             counted = update(attempts).where(mine, attempts.c.restarts == before).values(restarts=before + 1)
@@ -86,16 +85,25 @@ def _attempt_again(here: Services, run: Run, live: set[str], recovery: Recovery)
             log.warning("%s: executing again (%d)", ref.key, before + 1)
             if last is None:
                 here.waker.attempt(connection, run.started.issue.repo, ref, before + 1)
-        if last is not None:
-            _rewind(run, last.workflow_id)
-            again = _newest(prefix)
-            return int(again is not None and waits(again) and bring_home(recovery, again))
-        return 1
+        if last is None:
+            return 1
+        _rewind(run, last.workflow_id)
+        return 0
     detail = f"could not be brought to an end: {_last_error(f'attempt:{ref.key}:')}"
     # First parked, then ended: the other way round a driver would start the next attempt in between.
     parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
     record(here, run.id, MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}"))
-    lost = AttemptFinished(stage=ref.stage, number=ref.number, status=AgentStatus.LOST, detail=detail)
+    paid = _paid(last)
+    lost = AttemptFinished(
+        stage=ref.stage,
+        number=ref.number,
+        status=AgentStatus.LOST,
+        detail=detail,
+        cost_usd=paid.cost_usd,
+        input_tokens=paid.input_tokens,
+        output_tokens=paid.output_tokens,
+        seconds=paid.seconds,
+    )
     record(here, run.id, MoveMade(entry=lost, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
     return 0
 
@@ -103,6 +111,13 @@ def _attempt_again(here: Services, run: Run, live: set[str], recovery: Recovery)
 def _newest(prefix: str) -> WorkflowStatus | None:
     found = DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False, sort_desc=True, limit=1)
     return found[0] if found else None
+
+
+def _paid(workflow: WorkflowStatus | None) -> AgentResult:
+    """What the attempt's agent has answered, for it stays spent; an empty result when it has not."""
+    steps = DBOS.list_workflow_steps(workflow.workflow_id) if workflow else []
+    answered = (step["output"] for step in steps if step["function_name"] == "agent" and step["output"])
+    return AgentResult.model_validate(next(answered, {"status": AgentStatus.LOST}))
 
 
 def _rewind(run: Run, workflow_id: str) -> None:

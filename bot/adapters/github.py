@@ -200,6 +200,11 @@ class Repository(PullRequestActs, DeploymentActs):
         return [snapshots.comment(number, each) for each in comments_since(self._api, number, since)]
 
     @forge_errors
+    def comment(self, number: int, comment_id: int) -> Comment:
+        """One comment; NotFound when somebody has deleted it. 1 request."""
+        return snapshots.comment(number, comment_by_id(self._api, comment_id))
+
+    @forge_errors
     def comments_anywhere(self, since: datetime) -> list[Comment]:
         """Comments on all issues and pull requests, written or edited since then. 1 request per 100."""
         return [snapshots.comment(number, each) for number, each in comments_of_repository(self._api, since)]

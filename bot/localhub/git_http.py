@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from functools import cache
@@ -29,6 +30,15 @@ def http_backend() -> str:
     """Where git keeps the program that speaks HTTP."""
     found = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True).stdout.strip()
     return str(Path(found) / "git-http-backend")
+
+
+@cache
+def with_us() -> tuple[str, ...]:
+    """What stands before a command that is to end with this process. Left alone, git's server waits for ever, and at
+    full speed, for the rest of a request that nobody will send."""
+    words = ("setpriv", "--pdeathsig", "KILL")
+    there = shutil.which(words[0]) and subprocess.run([*words, "true"], capture_output=True).returncode == 0
+    return words if there else ()
 
 
 def mount(app: Starlette, hub: Hub) -> None:
@@ -138,6 +148,7 @@ class _Backend:
 
     async def _start(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
+            *with_us(),
             http_backend(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

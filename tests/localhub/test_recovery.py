@@ -1,7 +1,9 @@
 """What a killed hub had half done, it finishes when it starts: the states a kill leaves, made by hand."""
 
+import base64
 import contextlib
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -9,6 +11,7 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 
 from bot.localhub.git import ZERO, Git, Signature
 from bot.localhub.hub import Hub
@@ -40,6 +43,19 @@ def test_a_push_that_git_took_in_and_nobody_heard_of(own_hub: Localhub, receiver
     assert own_hub.by("wendy", "GET", "/pulls/1")["head"]["sha"] == sha
     (moved,) = wait_for("the webhook", lambda: receiver.named("pull_request.synchronize"))
     assert (moved.payload["after"], moved.payload["sender"]["login"]) == (sha, "wendy")
+
+
+def test_nothing_serves_half_a_request_after_it(own_hub: Localhub) -> None:
+    url = httpx.URL(own_hub.remote(own_hub.tokens["wendy"]))
+    assert own_hub.process is not None and url.port is not None
+    with socket.create_connection(("127.0.0.1", url.port)) as caller:
+        head = f"POST {url.path}/git-upload-pack HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+        login = base64.b64encode(url.userinfo).decode()
+        caller.sendall(f"{head}Authorization: Basic {login}\r\n\r\n0032".encode())
+        hub = psutil.Process(own_hub.process.pid)
+        server = wait_for("git", lambda: [p for p in hub.children() if "git-http-backend" in p.name()])[0]
+        own_hub.kill()
+        wait_for("git's end", lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_merge_that_the_database_knows_and_git_does_not(own_hub: Localhub) -> None:

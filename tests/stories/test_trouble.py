@@ -10,6 +10,7 @@ from tests.stories.snapshot import difference, snapshot
 from tests.stories.undisturbed import Undisturbed
 from tests.stories.world import GOOD, World
 
+_MOVES_BEFORE_THE_GATE = 2
 ACTS = {
     "reaction": ("POST", "/reactions$"),
     "comment": ("POST", "/issues/1/comments$"),
@@ -99,6 +100,20 @@ def test_a_pull_request_that_its_list_does_not_show_is_not_opened_twice(
     world.hub.control("POST", "/lag", {"path_regex": "/pulls$", "seconds": 5})
     world.start_service()
     is_undisturbed(world, undisturbed)
+
+
+def test_a_gate_whose_comment_is_in_no_list_yet_when_its_worker_dies(new_world: NewWorld) -> None:
+    """Who goes on knows the comment by its id."""
+    world = new_world("sqlite")
+    world.builder.writes(GOOD)
+    world.hub.control("POST", "/lag", {"path_regex": "/comments$", "seconds": 60})
+    world.service.dies_at("step.make.after", passes=_MOVES_BEFORE_THE_GATE)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_entry(issue, "gate_opened")
+    assert world.service.deaths == ["step.make.after"]
+    assert world.query("SELECT count(*) FROM effects WHERE kind = 'gate-comment' AND tried_again_at IS NULL") == [(1,)]
+    assert world.query("SELECT count(*) FROM workflow_status WHERE status = 'ERROR'") == [(0,)]
 
 
 @pytest.mark.parametrize("status", [403, 429])

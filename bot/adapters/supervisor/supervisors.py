@@ -65,6 +65,11 @@ class Supervisors:
         """Where the attempt's files are (or will be)."""
         return self.root / attempt.key
 
+    def knows(self, attempt: AttemptRef) -> bool:
+        """Whether the attempt's agent was asked for before: then nothing but `wait` is needed to go on with it."""
+        directory = self.directory(attempt)
+        return self._is_settled(directory) or (directory / files.LAUNCH).exists()
+
     def start(self, request: AgentRequest, launch: Launch) -> None:
         """Make sure that the attempt's agent runs, has run, or will never run twice.
 

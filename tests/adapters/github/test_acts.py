@@ -355,6 +355,7 @@ ACTS = [
         query=(PAGE,),
         returns=[51, 53],
     ),
+    Act("one comment", lambda r: r.comment(3, 50), "GET /issues/comments/50", payloads.comment(), returns=COMMENT),
     Act(
         "create comment",
         lambda r: r.create_comment(3, "Hello"),

@@ -174,6 +174,7 @@ def test_from_the_label_to_the_merge(localhub: Hub, github: GitHub, repository: 
     said = repository.create_comment(number, "<!-- status --> Working on it.")
     assert said.author == bot
     repository.react(CommentTarget(comment_id=said.id), "rocket")
+    assert repository.comment(number, said.id) == said
     repository.edit_comment(said.id, "<!-- status --> Still working.")
     assert repository.find_comment(number, "<!-- status -->", bot.id, said.created_at) == [said.id]
     assert repository.find_comment(number, "<!-- status -->", issue.author.id, None) == []
@@ -182,6 +183,8 @@ def test_from_the_label_to_the_merge(localhub: Hub, github: GitHub, repository: 
     repository.delete_comment(extra.id)
     with pytest.raises(NotFound):
         repository.edit_comment(extra.id, "gone")
+    with pytest.raises(NotFound):
+        repository.comment(number, extra.id)
     assert [each.body for each in repository.comments(number)] == ["<!-- status --> Still working."]
     repository.add_labels(number, ["state: building", "issuewright"])
     repository.remove_label(number, "state: building")
