@@ -5,6 +5,7 @@ from bot.domain.entries import (
     ArtifactsTidied,
     HeadMoved,
     MergeWasRefused,
+    PullRequestClosed,
     PullRequestMerged,
     PullRequestOpened,
     RunFinished,
@@ -100,7 +101,7 @@ def merge(making: Making, move: Merge) -> MoveMade | None:
 
     def find() -> str | None:
         pull = making.repository.pull_request(number)
-        return pull.merge_commit_sha if pull.merged else None
+        return pull.merge_commit_sha if run.is_merged_by(pull) else None
 
     try:
         sha = making.once(f"merge:{head}", "merge", act, find)
@@ -126,11 +127,12 @@ def finish(making: Making, move: Finish) -> MoveMade:
     elif run.pull_number is not None:
         number = run.pull_number
         pull = patiently(lambda: repository.pull_request(number))
-        if pull.merged and pull.merge_commit_sha:
+        if run.is_merged_by(pull) and pull.merge_commit_sha:
             # Somebody merged it meanwhile: that cannot be taken back.
             return _merged(pull.merge_commit_sha)
-        what = "close-pull-request"
-        making.repeatable(what, what, lambda: repository.edit_pull_request(number, state="closed"))
+        if not pull.merged:
+            what = "close-pull-request"
+            making.repeatable(what, what, lambda: repository.edit_pull_request(number, state="closed"))
     # Of heads that were replaced before they could be merged.
     making.here.effects.withdraw_all(run.id, "merge")
     return MoveMade(entry=RunFinished(outcome=move.outcome), cause="finished")
@@ -150,6 +152,10 @@ def _merge_refused(making: Making, refusal: MergeRefused, number: int, head: str
     pull = patiently(lambda: making.repository.pull_request(number))
     if refusal.head_moved and pull.head_sha != head:
         return _head_moved(making.run, pull.head_sha)
+    if pull.state == "closed" and not making.run.is_merged_by(pull):
+        # Somebody was a moment earlier, and GitHub's rules have nothing to do with it.
+        closed = PullRequestClosed(by=patiently(making.here.github.bot))
+        return MoveMade(entry=closed, cause=f"closed:{making.run.seq}")
     held_up = pull.mergeable_state in ("blocked", "behind", "unknown") and not pull.draft
     # Somebody else's merge was a moment earlier, or GitHub had not found out yet: its rules have nothing against it.
     overtaken = pull.mergeable_state in MAY_BE_MERGED and any(w in refusal.reason.lower() for w in _TRY_AGAIN)

@@ -164,7 +164,7 @@ def _pull_changed(run: Run, event: PullRequestChanged, facts: Facts) -> Decision
     pull = facts.pull
     if pull is None or run.pull_number != pull.number:
         return Ignored(why="it is not this run's pull request")
-    if pull.merged:
+    if run.is_merged_by(pull):
         if run.merged_sha:
             return Ignored(why="the merge is recorded already")
         if pull.merge_commit_sha is None:
@@ -224,5 +224,7 @@ def _is_news(run: Run, entry: Recorded) -> bool:
             return run.merging is not None
         case PullRequestMerged():
             return run.merged_sha is None
+        case PullRequestClosed():
+            return not run.is_winding_up
         case _:
             return True

@@ -14,7 +14,7 @@ from bot.domain.entries import (
     Outcome,
     RunStarted,
 )
-from bot.domain.forge import Actor
+from bot.domain.forge import Actor, PullRequest
 from bot.domain.gates import Subject
 from bot.domain.pipeline import Pipeline, Stage, Step
 
@@ -177,6 +177,11 @@ class Run:
         """The reviews that count for the open gate, or for the merge."""
         passed = self.passed.get(self.plan.merge_gate.name)
         return {*(self.gate.review_ids if self.gate else ()), *(passed.reviews if passed else ())}
+
+    def is_merged_by(self, pull: PullRequest) -> bool:
+        """Whether that pull request brought the work to the run's base branch: a person may have given it another base
+        before the merge, which is to the run as if it had been closed."""
+        return pull.merged and pull.base_ref == self.started.base_branch
 
     def open_gate(self, name: str, round: int) -> GateState | None:
         """That gate, if it is open in that round; None for one that was decided, or asked about anew, meanwhile."""

@@ -511,6 +511,14 @@ def test_a_persons_merge_resolves_the_run() -> None:
     assert entry_of(decision) == e.PullRequestMerged(sha=TWO, by=None)
 
 
+@pytest.mark.parametrize("run", [AT_GATE, PASSED, IN_MERGE])
+def test_a_persons_merge_into_another_branch_is_a_closing(run: Run) -> None:
+    elsewhere = pull(merged=TWO).model_copy(update={"base_ref": "sandbox"})
+    assert entry_of(accept(run, CHANGED, facts(pull=elsewhere))) == e.PullRequestClosed(by=HUBOT)
+    assert isinstance(accept(CANCELLING, CHANGED, facts(pull=elsewhere)), Ignored)
+    assert isinstance(entry_of(accept(AT_GATE, says("cancel"), facts(pull=elsewhere))), e.CommandAccepted)
+
+
 def test_a_merge_whose_commit_is_not_known_yet_is_no_closing() -> None:
     unknown = pull(closed=True).model_copy(update={"merged": True})
     assert isinstance(accept(AT_GATE, CHANGED, facts(pull=unknown)), Ignored)
@@ -568,6 +576,9 @@ def test_a_timer_counts_for_its_own_round_only() -> None:
         (MERGED, e.MergeWasRefused(reason="x"), False),
         (IN_MERGE, e.PullRequestMerged(sha=TWO), True),
         (MERGED, e.PullRequestMerged(sha=ONE), False),
+        (IN_MERGE, e.PullRequestClosed(by=BOT), True),
+        (MERGED, e.PullRequestClosed(by=BOT), False),
+        (CANCELLING, e.PullRequestClosed(by=BOT), False),
         (MERGED, e.RunFinished(outcome="merged"), True),
         (OVER, e.RunFinished(outcome="merged"), False),
         (None, DONE, False),

@@ -41,6 +41,41 @@ def test_a_pull_request_that_was_given_another_base_is_not_merged(new_world: New
     assert world.pull_request(issue)["merged"]
 
 
+def merges_elsewhere(world: World, number: int) -> None:
+    """Somebody gives the pull request another base, and merges it there."""
+    world.git("push", "-q", world.hub.remote(world.hub.tokens[OWNER]), "main:refs/heads/sandbox")
+    world.hub.by(OWNER, "PATCH", f"/pulls/{number}", {"base": "sandbox"})
+    world.hub.by(OWNER, "PUT", f"/pulls/{number}/merge", {"merge_method": "merge"})
+
+
+def ends_as_if_closed(world: World, issue: Issue) -> None:
+    world.waits_for_the_end(issue)
+    assert world.kinds(issue)[-2:] == ["pull_request_closed", "run_finished"]
+    assert world.issue(issue)["state"] == "open"
+    assert world.bot_comments(issue.number, "Cancelled.")
+    assert world.query("SELECT count(*) FROM effects WHERE done_at IS NULL")[0][0] == 0
+
+
+def test_a_persons_merge_into_another_branch_is_not_the_merge(new_world: NewWorld) -> None:
+    world, issue, number = at_the_gate(new_world)
+    merges_elsewhere(world, number)
+    ends_as_if_closed(world, issue)
+    assert not world.requests("PATCH", f"/pulls/{number}$"), "it is closed already"
+
+
+def test_a_merge_that_died_does_not_take_another_branchs_for_its_own(new_world: NewWorld) -> None:
+    """Whoever goes on with it looks whether it took place, before anybody has told of what the person did."""
+    world, issue, number = at_the_gate(new_world, SELDOM)
+    world.service.dies_at("effect.merge.before-call")
+    world.approves(issue)
+    world.waits_without_a_service("its death", world.service.death)
+    world.hub.control("POST", "/webhook-rules", {"event": "pull_request", "do": "hold", "times": None})
+    merges_elsewhere(world, number)
+    world.start_service()
+    ends_as_if_closed(world, issue)
+    assert not world.bot_comments(number, ":held-up:"), "GitHub's rules have nothing to do with it"
+
+
 def test_an_approval_is_told_of_after_its_dismissal(new_world: NewWorld) -> None:
     world, issue, number = at_the_gate(new_world, SELDOM)
     world.hub.control("POST", "/webhook-rules", {"event": "pull_request_review", "do": "hold", "times": None})

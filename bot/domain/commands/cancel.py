@@ -24,7 +24,7 @@ class Cancel(Command):
         if run.merged_sha is not None and run.parked is not None:
             return Accepted(entry=CommandAccepted(verb="retry", by=call.by), cause=call.cause)
         # A merge that we gave up on is not under way any more.
-        is_merged = run.merged_sha is not None or (facts.pull is not None and facts.pull.merged)
+        is_merged = run.merged_sha is not None or (facts.pull is not None and run.is_merged_by(facts.pull))
         if is_merged or (run.merging and run.parked is None):
             return Refusal(reason="It is too late to cancel: the merge has begun.", cause=call.cause)
         if run.cancelled_by and run.parked is None:

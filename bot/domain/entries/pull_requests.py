@@ -71,7 +71,8 @@ class PullRequestMerged(Value):
 
 
 class PullRequestClosed(Value):
-    """A person closed the pull request without merging it: the run is over."""
+    """A person closed the pull request without merging it, or merged it into another branch than the run's base: the
+    run is over."""
 
     kind: Literal["pull_request_closed"] = "pull_request_closed"
     version: Literal[1] = 1
