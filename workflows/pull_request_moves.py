@@ -1,5 +1,7 @@
 """The moves of the pull request: it is opened, tidied, merged, and with it the run ends."""
 
+import logging
+
 from bot.domain.accept import MAY_BE_MERGED
 from bot.domain.entries import (
     ArtifactsTidied,
@@ -22,6 +24,7 @@ from workflows.attempt_keys import tidying_key
 from workflows.making import Making
 from workflows.patience import patiently
 
+log = logging.getLogger("issuewright.pull_request_moves")
 _TRY_AGAIN = ("try the merge again", "is not mergeable")
 """What GitHub says when another merge into the base, or its own look at this one, came in between."""
 
@@ -123,7 +126,7 @@ def finish(making: Making, move: Finish) -> MoveMade:
         if shipped is not None and shipped.status != "success":
             making.comment("production", "deployment-comment", "comments/production.md.j2", shipped=shipped)
         making.repeatable("close-issue", "close-issue", lambda: repository.close_issue(making.issue.number))
-        making.repeatable("delete-branch", "delete-branch", lambda: repository.delete_branch(run.started.branch))
+        making.repeatable("delete-branch", "delete-branch", lambda: _delete_branch(making))
     elif run.pull_number is not None:
         number = run.pull_number
         pull = patiently(lambda: repository.pull_request(number))
@@ -136,6 +139,13 @@ def finish(making: Making, move: Finish) -> MoveMade:
     # Of heads that were replaced before they could be merged.
     making.here.effects.withdraw_all(run.id, "merge")
     return MoveMade(entry=RunFinished(outcome=move.outcome), cause="finished")
+
+
+def _delete_branch(making: Making) -> None:
+    """As it was merged, and no further: what somebody has pushed since then is on no other."""
+    run, workspaces = making.run, making.here.workspaces
+    if run.head is not None and not workspaces.delete_branch(making.issue.repo, run.started.branch, expected=run.head):
+        log.info("%s: the branch %s stays, it is not as it was merged any more", run.id, run.started.branch)
 
 
 def _has_its_base(making: Making, number: int) -> None:

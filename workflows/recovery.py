@@ -6,7 +6,7 @@ import uuid
 from dbos import DBOS
 from dbos._core import execute_dequeued_workflow
 from dbos._utils import INTERNAL_QUEUE_NAME
-from sqlalchemy import column, table, update
+from sqlalchemy import column, select, table, update
 
 from workflows.database import Database
 from workflows.reaper import Orphan
@@ -26,6 +26,7 @@ class DbosRecovery:
         self._executor_id = executor_id
         schema = None if database.is_sqlite else "dbos"
         self._workflows = table("workflow_status", *(column(name) for name in _COLUMNS), schema=schema)
+        self._idle: set[str] = set()
 
     def give_back(self, orphan: Orphan) -> bool:
         """Back to its queue, unless somebody was faster."""
@@ -43,6 +44,25 @@ class DbosRecovery:
     def let_go(self, workflow_id: str) -> bool:
         """Have whoever is free execute an attempt that was rewound, unless somebody was faster."""
         return self._move(workflow_id, _REWOUND, {"queue_name": AGENTS})
+
+    def take_up_stranded(self) -> int:
+        """Execute what is this process's own and was found idle twice in a row; returns how many workflows that were.
+
+        A queue's claim may be committed and its answer lost: DBOS then knows nothing of it, nobody else looks after
+        what belongs to a process that lives, and whatever comes behind it in its partition waits.
+        """
+        rows, ours = self._workflows, {"status": "PENDING", "executor_id": self._executor_id}
+        query = select(rows.c.workflow_uuid, rows.c.queue_name).where(
+            *(rows.c[name] == each for name, each in ours.items())
+        )
+        with self._database.read() as connection:
+            claimed = {row.workflow_uuid: row.queue_name for row in connection.execute(query)}
+        before, self._idle = self._idle, claimed.keys() - self._dbos._active_workflows_set.activeList()
+        stranded = before & self._idle
+        for workflow_id in stranded:
+            log.warning("%s was claimed by this process and never begun: executing it now", workflow_id)
+            self._execute(workflow_id, ours)
+        return len(stranded)
 
     def _execute(self, workflow_id: str, before: dict[str, str]) -> bool:
         owner = uuid.uuid4().hex

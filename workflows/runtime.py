@@ -166,6 +166,7 @@ def _look_for_what_was_lost(services: Services) -> None:
 
 def _look_after_runs(services: Services, worker: Worker, recovery: DbosRecovery) -> None:
     sweep(services, recovery)
+    recovery.take_up_stranded()
     look_again(services)
     stop_strays(services, worker)
 

@@ -27,6 +27,18 @@ def push_result(output: Output, sha: str, *, head: Callable[[], str | None]) -> 
     raise Rejected(f"GitHub refused the push: {summary.removeprefix('[remote rejected] ')}\n{shortened(output.stderr)}")
 
 
+def deletion_result(output: Output, *, head: Callable[[], str | None]) -> bool:
+    """Whether the branch is gone; it stays when somebody has pushed to it, or a rule keeps it. Transient when nobody
+    knows."""
+    line = _ref_line(output.stdout.decode(errors="replace"))
+    if line is None:
+        raise failure("push", output.status, output.stderr, over_network=True)
+    flag, summary = line
+    if flag == "!" and summary.startswith("[remote failure]"):
+        raise Transient(f"git push: {summary}: {shortened(output.stderr)}")
+    return flag != "!" or head() is None
+
+
 def _ref_line(porcelain: str) -> tuple[str, str] | None:
     for line in porcelain.splitlines():
         fields = line.split("\t")

@@ -12,13 +12,11 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
 
-from github import GithubException
-
 from bot.adapters import github_snapshots as snapshots
 from bot.adapters.github_auth import AppCredentials, Clients
 from bot.adapters.github_connection import Moved
 from bot.adapters.github_deployments import DeploymentActs
-from bot.adapters.github_errors import MissingIsFine, answer_text, forge_errors
+from bot.adapters.github_errors import MissingIsFine, forge_errors
 from bot.adapters.github_pull_requests import PullRequestActs
 from bot.adapters.github_requests import (
     comment_by_id,
@@ -129,17 +127,6 @@ class Repository(PullRequestActs, DeploymentActs):
         with MissingIsFine(409):  # the repository is empty
             return self._api.get_git_ref(f"heads/{branch}").object.sha
         return None
-
-    @forge_errors
-    def delete_branch(self, branch: str) -> None:
-        """Delete a branch; one that is gone already is fine. 1 request."""
-        api = self._api
-        try:
-            api.requester.requestJsonAndCheck("DELETE", f"{api.url}/git/refs/heads/{quote(branch)}")
-        except GithubException as error:
-            gone = error.status == 404 or (error.status == 422 and "does not exist" in answer_text(error))
-            if not gone:
-                raise
 
     @forge_errors
     def file_at(self, path: str, ref: str) -> str | None:

@@ -15,7 +15,7 @@ from bot.adapters.flocks import forget, locked
 from bot.adapters.git import Git, Remote
 from bot.adapters.git_commits import commit_tree, drop_refs, keep_ref, unneeded_refs
 from bot.adapters.git_errors import GitFailed
-from bot.adapters.git_push import push_result
+from bot.adapters.git_push import deletion_result, push_result
 from bot.adapters.mirrors import Mirror, Mirrors, branch_ref, commit_id
 from bot.domain.checks.work import Contents
 from bot.domain.errors import NotFound, Transient
@@ -85,6 +85,16 @@ class Workspaces:
             statuses=(0, 1),
         )
         return push_result(output, sha, head=lambda: self._remote_head(mirror, branch))
+
+    def delete_branch(self, repo: RepoRef, branch: str, *, expected: str) -> bool:
+        """Delete the branch on GitHub if it still points to `expected`; whether it is gone. What somebody has pushed
+        to, or the server's rules keep, stays."""
+        mirror = self._mirrors.open(repo)
+        ref = branch_ref(branch)
+        lease = f"--force-with-lease={ref}:{commit_id(expected)}"
+        words = ("push", "--porcelain", "--no-verify", lease, "origin", f":{ref}")
+        output = self._mirrors.over_network(mirror, mirror.git, *words, statuses=(0, 1))
+        return deletion_result(output, head=lambda: self._remote_head(mirror, branch))
 
     def publish_ref(self, repo: RepoRef, sha: str, ref: str) -> None:
         """Have a ref outside the branches (`refs/issuewright/…`) point to a commit on GitHub, whatever it was."""

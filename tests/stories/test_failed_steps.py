@@ -3,6 +3,12 @@
 from tests.stories.conftest import NewWorld
 from tests.stories.world import GOOD
 
+NO_SECRETS = """#!/bin/sh
+while read -r old new ref; do
+  if git show "$new:key.txt" 2>/dev/null | grep -q secret; then echo "GH013: no secrets" >&2; exit 1; fi
+done
+"""
+
 
 def test_a_push_that_is_refused_once(new_world: NewWorld, database: str) -> None:
     """The agent's files are in its workspace alone: who begins the attempt anew has them no more."""
@@ -29,6 +35,41 @@ def test_a_push_that_comes_too_soon(new_world: NewWorld) -> None:
     issue = world.opens_spec("Add a health check")
     world.waits_for_gate(issue)
     assert world.query("SELECT restarts FROM attempts") == [(0,)]
+
+
+def test_a_push_that_a_rule_refuses_goes_back_to_whoever_wrote_it(new_world: NewWorld, database: str) -> None:
+    """The server's words are the agent's feedback, and what it wrote is there for it to mend."""
+    world = new_world(database)
+    hook = world.directory / "localhub" / "repos" / "acme" / "tally.git" / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(NO_SECRETS)
+    hook.chmod(0o755)
+    world.builder.writes({**GOOD, "key.txt": "a secret\n"}).writes({"key.txt": "none\n", "why.md": "{feedback}\n"})
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    assert world.query("SELECT restarts FROM attempts") == [(0,), (0,)]
+    assert "GH013: no secrets" in world.git("show", f"{world.branch(issue)}:why.md")
+    assert world.git("show", f"{world.branch(issue)}:app/health.py") == GOOD["app/health.py"]
+    assert world.builder.times_paid == 2
+
+
+def test_an_agent_that_works_needs_nothing_to_go_on(new_world: NewWorld) -> None:
+    """Whoever takes over from a worker that died may not be able to start an agent just now: this one is at work."""
+    world = new_world("sqlite")
+    world.builder.writes(GOOD, holds=True)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_agent()
+    world.kill_service()
+    settings = world.directory / "service.toml"
+    as_they_were = settings.read_text()
+    assert "argv = " in as_they_were
+    settings.write_text("\n".join(line for line in as_they_were.splitlines() if not line.startswith("argv = ")))
+    world.start_service()
+    world.builder.is_let_go()
+    world.waits_for_gate(issue)
+    assert world.builder.times_paid == 1
 
 
 def test_what_may_not_be_committed_goes_back_to_whoever_left_it(new_world: NewWorld) -> None:

@@ -39,9 +39,26 @@ def test_an_attempt_that_cannot_be_ended_is_parked_and_nothing_else_is_started(n
     world.waits_for_quiet()
     assert world.kinds(issue) == ["run_started", "attempt_started", "run_parked", "attempt_finished"]
     assert world.builder.times_paid == (0 if point == "step.prepare.before" else 1)
+    spent = world.query("SELECT cost_usd FROM runs")[0][0]
+    assert spent == world.query("SELECT sum(settled_usd) FROM reservations")[0][0]
+    assert (spent > 0) == (point != "step.prepare.before"), "what a lost attempt has cost stays spent"
     world.service.is_mended(point)
     world.comments(issue, "/retry", by="acme")
     world.waits_for_gate(issue)
+
+
+def test_a_claim_whose_answer_was_lost_is_taken_up(new_world: NewWorld) -> None:
+    """The row says that a living process executes it, and the process has never heard so: whatever else is to happen
+    to the run waits behind it."""
+    world = started(new_world, "nowhere")
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.waits_for_quiet()
+    [(executor,)] = world.query("SELECT executor_id FROM workers WHERE declared_dead_at IS NULL")
+    claimed = f"SET status = 'PENDING', executor_id = '{executor}'"
+    world.executes(f"UPDATE workflow_status {claimed} WHERE workflow_uuid LIKE 'timer:%' AND status = 'DELAYED'")
+    world.approves(issue)
+    world.waits_for_the_end(issue)
 
 
 def test_work_that_a_lost_attempt_left_on_the_branch_is_gone_on_from(new_world: NewWorld) -> None:

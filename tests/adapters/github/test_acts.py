@@ -135,14 +135,6 @@ ACTS = [
         {"message": "Git Repository is empty."},
         409,
     ),
-    Act("delete branch", lambda r: r.delete_branch(BRANCH), f"DELETE /git/refs/heads/{BRANCH}", None, 204),
-    Act(
-        "delete no branch",
-        lambda r: r.delete_branch(BRANCH),
-        f"DELETE /git/refs/heads/{BRANCH}",
-        {"message": "Reference does not exist"},
-        422,
-    ),
     Act(
         "file",
         lambda r: r.file_at(".github/issuewright.yml", SHA),

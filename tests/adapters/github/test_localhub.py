@@ -230,9 +230,6 @@ def test_from_the_label_to_the_merge(localhub: Hub, github: GitHub, repository: 
     closed = repository.issue(number)
     assert (closed.state, closed.labels) == ("closed", ("spec", "issuewright"))
     assert repository.open_issues_labelled("spec") == []
-    repository.delete_branch(BRANCH)
-    repository.delete_branch(BRANCH)
-    assert repository.branch_head(BRANCH) is None
 
 
 def test_an_effect_whose_answer_is_lost_is_found_not_repeated(

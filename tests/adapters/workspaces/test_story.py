@@ -129,6 +129,21 @@ def test_a_persons_commit_is_never_overwritten(
     assert server.head("acme/tally", BRANCH) is None
 
 
+def test_a_branch_is_deleted_as_it_is_known_only(
+    workspaces: Workspaces, start: str, attempt: Attempt, server: GitServer, root: Path
+) -> None:
+    workspace = workspaces.prepare(attempt(1), TALLY, start=start)
+    write(workspace, "a.txt", "a\n")
+    ours = committed(workspaces, workspace, start)
+    workspaces.push(workspace, ours, "topic", expected=None)
+    assert not workspaces.delete_branch(TALLY, "topic", expected=start)
+    assert workspaces.remote_head(TALLY, "topic") == ours
+    elsewhere = make(root / "elsewhere", server.url)  # where nothing of it was ever fetched
+    assert elsewhere.delete_branch(TALLY, "topic", expected=ours)
+    assert workspaces.remote_head(TALLY, "topic") is None
+    assert workspaces.delete_branch(TALLY, "topic", expected=ours)
+
+
 def test_replayed_on_a_persons_head(workspaces: Workspaces, start: str, attempt: Attempt, server: GitServer) -> None:
     workspace = workspaces.prepare(attempt(1), TALLY, start=start)
     write(workspace, "app/count.py", files(workspace)["app/count.py"].replace("line_29 = 29", "line_29 = 'ours'"))
