@@ -1,5 +1,6 @@
 """Who may spend, and how much: caps of a run and of a day, kept however the service dies."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from threading import Barrier
@@ -60,6 +61,16 @@ def test_a_label_by_somebody_who_may_not_spend_costs_nothing_and_is_answered_onc
     world.labels(issue, by=MAINTAINER)
     world.waits_for_gate(issue)
     assert world.builder.times_paid == 1
+
+
+def test_an_agent_is_given_what_was_set_aside_as_its_cap(new_world: NewWorld) -> None:
+    world = new_world(config=budget(attempt=1.5))
+    world.builder.writes(GOOD)
+    world.start_service()
+    world.waits_for_gate(world.opens_spec("Add a health check"))
+    [(key, usd, _)] = set_aside(world)
+    asked = json.loads((world.directory / "data" / "attempts" / key / "request.json").read_text())
+    assert asked["limits"]["max_usd"] == usd == 1.5
 
 
 def test_a_run_that_reaches_its_cap_asks_and_goes_on_with_more(new_world: NewWorld) -> None:

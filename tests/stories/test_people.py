@@ -136,6 +136,24 @@ def test_a_push_during_an_attempt_that_conflicts_is_kept(world: World) -> None:
     assert world.file_on_main("app/health.py") == "THEIRS = 1\n"
 
 
+def test_a_push_after_the_merge_is_kept(new_world: NewWorld) -> None:
+    """The branch is deleted as it was merged: further commits are nowhere else."""
+    world = new_world("sqlite")
+    world.builder.writes(GOOD)
+    world.service.fails_at("drive.Finish.claimed")
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    branch = world.branch(issue)
+    world.approves(issue)
+    world.waits_for_entry(issue, "pull_request_merged")
+    pushed = world.pushes_to(branch, "late.md", "One more thing\n")
+    world.service.is_mended("drive.Finish.claimed")
+    world.waits_for_the_end(issue)
+    assert world.sees(f"/git/ref/heads/{branch}")["object"]["sha"] == pushed
+    assert world.sees(f"/issues/{issue.number}")["state"] == "closed"
+
+
 def test_a_person_merges_by_hand(world: World) -> None:
     world.builder.writes(GOOD)
     issue = world.opens_spec("Add a health check")

@@ -40,6 +40,18 @@ def test_an_attempt_goes_on_from_a_step_and_its_agent_is_not_paid_again(new_worl
     assert "step.agent.before" not in repeated
 
 
+def test_what_was_rewound_and_is_over_meanwhile_comes_to_its_end(new_world: NewWorld) -> None:
+    world = new_world("sqlite")
+    world.builder.writes(GOOD)
+    world.start_service()
+    world.waits_for_gate(world.opens_spec("Add a health check"))
+    world.waits_for_quiet()
+    rewound = "status = 'ENQUEUED', queue_name = 'rewound'"
+    world.executes(f"UPDATE workflow_status SET {rewound} WHERE workflow_uuid LIKE 'attempt:%'")
+    world.waits_for_quiet()
+    assert world.builder.times_paid == 1
+
+
 def test_what_is_not_under_way_is_not_rewound(new_world: NewWorld) -> None:
     world = new_world("sqlite")
     world.builder.writes(GOOD)
