@@ -69,7 +69,8 @@ def _approved(run: Run, entry: e.Approved, at: datetime) -> Run:
     gate = run.open_gate(entry.gate, entry.round)
     if gate is None or entry.head != gate.subject.head:
         return run
-    if gate.shown_at is None:
+    shown_at = gate.shown_at
+    if shown_at is None:
         return replace(run, gate=replace(gate, held=(*gate.held, entry)))
     approvals = tuple(actor for actor in gate.approvals if actor.id not in entry.lapsed)
     reviews = {number: actor for number, actor in gate.reviews.items() if actor.id not in entry.lapsed}
@@ -80,7 +81,7 @@ def _approved(run: Run, entry: e.Approved, at: datetime) -> Run:
     gate = replace(gate, approvals=(*approvals, entry.by), reviews=reviews)
     if len(gate.approvals) < run.plan.gate(gate.gate).approvals:
         return replace(run, gate=gate)
-    passed = Passed(gate.subject, gate.approvals, gate.reviews)
+    passed = Passed(gate.subject, shown_at, gate.approvals, gate.reviews)
     return replace(run, gate=None, passed={**run.passed, gate.gate: passed})
 
 
@@ -110,11 +111,15 @@ def _review_dismissed(run: Run, entry: e.ReviewDismissed, at: datetime) -> Run:
 
 
 def _rejected(run: Run, entry: e.Rejected, at: datetime) -> Run:
-    if run.open_gate(entry.gate, entry.round) is None:
+    gate = run.rejectable
+    if gate is None or (gate.gate, gate.round) != (entry.gate, entry.round):
         return run
+    # What GitHub would not merge is not to be merged any more.
+    parked = run.parked if run.gate is not None else None
     chosen = entry.stage if entry.stage in run.stages else None
     feedback = Feedback(source="rejection", name=entry.gate, reason=entry.reason, findings=entry.findings)
-    run = replace(run, stages={name: replace(state, sent_back=0) for name, state in run.stages.items()})
+    stages = {name: replace(state, sent_back=0) for name, state in run.stages.items()}
+    run = replace(run, stages=stages, parked=parked)
     return run.reopened(chosen or run.plan.gate(entry.gate).rejects_to, feedback)
 
 

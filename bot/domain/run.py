@@ -79,9 +79,11 @@ class GateState:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A gate that people let through: what they approved, who they were, and which of them did so by review."""
+    """A gate that people let through: what they approved, since when they could see it, who they were, and which of
+    them did so by review."""
 
     subject: Subject
+    shown_at: datetime
     by: tuple[Actor, ...]
     reviews: dict[int, Actor] = field(default_factory=dict)
 
@@ -177,6 +179,17 @@ class Run:
         """The reviews that count for the open gate, or for the merge."""
         passed = self.passed.get(self.plan.merge_gate.name)
         return {*(self.gate.review_ids if self.gate else ()), *(passed.reviews if passed else ())}
+
+    @property
+    def rejectable(self) -> GateState | None:
+        """The gate that people can still say no at: the open one or, until the merge begins, the passed merge gate."""
+        name = self.plan.merge_gate.name
+        passed = self.passed.get(name)
+        waits_for_merge = self.step is None and self.merging is None and not self.is_winding_up
+        if self.gate is not None or passed is None or not waits_for_merge:
+            return self.gate
+        shown_at = passed.shown_at
+        return GateState(name, self.rounds[name], passed.subject, shown_at, shown_at, passed.by, passed.reviews)
 
     def is_merged_by(self, pull: PullRequest) -> bool:
         """Whether that pull request brought the work to the run's base branch: a person may have given it another base

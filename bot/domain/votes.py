@@ -8,7 +8,7 @@ from bot.domain.entries import Approved, Rejected
 from bot.domain.facts import Facts
 from bot.domain.forge import Actor, Review
 from bot.domain.permissions import Permission
-from bot.domain.run import Run
+from bot.domain.run import GateState, Run
 from bot.domain.wording import fenced
 
 MAY_DECIDE = Permission.WRITE
@@ -19,7 +19,7 @@ _GRAIN = timedelta(seconds=1)
 def approve(run: Run, *, by: Actor, at: datetime, review: Review | None, facts: Facts, cause: str) -> Decision:
     """An approval of the open gate's subject, by review or (`review` is None) by command."""
     gate = run.gate
-    problem = _cannot_decide(run, by, at, facts, "approve")
+    problem = _cannot_decide(run, gate, by, at, facts, "approve")
     if problem is not None or gate is None:
         return Refusal(reason=problem or "", cause=cause)
     head = gate.subject.head
@@ -45,9 +45,9 @@ def approve(run: Run, *, by: Actor, at: datetime, review: Review | None, facts: 
 
 
 def reject(run: Run, *, by: Actor, at: datetime, reason: str, facts: Facts, cause: str) -> Decision:
-    """A rejection at the open gate; its reason goes to the stage that can act on it."""
-    gate = run.gate
-    problem = _cannot_decide(run, by, at, facts, "reject")
+    """A rejection at the open gate, or of what waits to be merged; its reason goes to the stage that can act on it."""
+    gate = run.rejectable
+    problem = _cannot_decide(run, gate, by, at, facts, "reject")
     if problem is not None or gate is None:
         return Refusal(reason=problem or "", cause=cause)
     if not reason.strip() and not facts.line_comments:
@@ -75,8 +75,8 @@ def _who_can_act(run: Run, gate: str, reason: str, comments: tuple[Finding, ...]
     return run.plan.gate(gate).rejects_to, reason
 
 
-def _cannot_decide(run: Run, by: Actor, at: datetime, facts: Facts, verb: str) -> str | None:
-    """Why this person's decision does not count now; None when it does. There is an open gate then."""
+def _cannot_decide(run: Run, gate: GateState | None, by: Actor, at: datetime, facts: Facts, verb: str) -> str | None:
+    """Why this person's decision at `gate` does not count now; None when it does. There is a gate then."""
     if facts.permission < MAY_DECIDE:
         needed = f"{MAY_DECIDE.name.lower()} permission on this repository"
         return f"To {verb} needs {needed}, which @{by.login} does not have."
@@ -86,7 +86,6 @@ def _cannot_decide(run: Run, by: Actor, at: datetime, facts: Facts, verb: str) -
         return f"It is too late to {verb}: the merge has begun."
     if run.cancelled_by:
         return f"There is nothing to {verb} any more: this run is being cancelled."
-    gate = run.gate
     if gate is None and run.step is None and not run.parked and not run.blocked:
         return f"Every gate is passed already, so there is nothing left to {verb}: the merge is about to begin."
     if gate is None and run.step is None:

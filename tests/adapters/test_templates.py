@@ -328,6 +328,19 @@ def test_the_check_run_points_at_lines_and_waits_in_silence() -> None:
     assert (annotation.path, annotation.line, annotation.level, annotation.title) == ("a.py", 3, "failure", "reviewer")
 
 
+def test_the_check_run_does_not_go_on_saying_approved() -> None:
+    merge = (gate_of("merge", s.ONE), e.GateOpened(gate="merge", round=1, comment_id=3, shown_at=s.at(4)))
+    approved = e.Approved(gate="merge", round=1, by=s.MONA, head=s.ONE, given_at=s.at(50))
+    story = (*finished("builder"), e.PullRequestOpened(number=8, node_id="x"), *merge, approved)
+    report = check_run(s.run_of(*story), "key")
+    assert report is not None
+    assert report.conclusion == "success"
+    rejected = e.Rejected(gate="merge", round=1, by=s.MONA, reason="no")
+    report = check_run(s.run_of(*story, rejected), "key")
+    assert report is not None
+    assert (report.status, report.conclusion, report.title) == ("in_progress", None, "Not approved yet")
+
+
 def test_a_stage_knows_nothing_that_a_template_does_not_say() -> None:
     """Every state of a small run can be shown: no value is missing from any template."""
     assert isinstance(SIX.steps[0], Stage)

@@ -60,6 +60,12 @@ PASSED = run_of(attempt(), DONE, OPENED, OPENING, SHOWN, APPROVED)
 IN_MERGE = run_of(attempt(), DONE, OPENED, OPENING, SHOWN, APPROVED, MERGING)
 STUCK = run_of(attempt(), FAILED, PARKED)
 STUCK_AT_GATE = run_of(attempt(), DONE, OPENED, OPENING, SHOWN, PARKED)
+HELD_UP = run_of(
+    attempt(), DONE, OPENED, OPENING, SHOWN, APPROVED, MERGING, e.MergeWasRefused(reason="CI runs", may_pass=True)
+)
+NOT_MERGEABLE = run_of(
+    attempt(), DONE, OPENED, OPENING, SHOWN, APPROVED, MERGING, e.MergeWasRefused(reason="a conflict")
+)
 STUCK_IN_MERGE = run_of(attempt(), DONE, OPENED, OPENING, SHOWN, APPROVED, MERGING, PARKED)
 MERGED = run_of(attempt(), DONE, OPENED, e.PullRequestMerged(sha=TWO))
 CANCELLING = run_of(attempt(), CANCELLED)
@@ -331,7 +337,7 @@ def test_an_approval_of_anything_else_is_refused_with_a_reason(event: Any, chang
     [
         (WORKING, "No gate is open"),
         (STUCK, "No gate is open"),
-        (PASSED, "Every gate is passed already"),
+        (STUCK_IN_MERGE, "Every gate is passed"),
         (IN_MERGE, "the merge has begun"),
         (MERGED, "the merge has begun"),
         (CANCELLING, "this run is being cancelled"),
@@ -339,6 +345,12 @@ def test_an_approval_of_anything_else_is_refused_with_a_reason(event: Any, chang
 )
 def test_a_decision_needs_an_open_gate(event: Any, run: Run, reason: str) -> None:
     assert reason in refusal_of(accept(run, event, facts(pull=pull())))
+
+
+@pytest.mark.parametrize("event", [reviews(), says("approve")])
+@pytest.mark.parametrize("run", [PASSED, NOT_MERGEABLE])
+def test_what_is_approved_needs_no_more_approvals(event: Any, run: Run) -> None:
+    assert "Every gate is passed" in refusal_of(accept(run, event, facts(pull=pull())))
 
 
 def test_an_approval_while_the_gate_is_opening_waits_until_it_is_known_what_came_first() -> None:
@@ -396,6 +408,16 @@ def test_a_rejection_carries_its_reason(event: Any, reason: str) -> None:
     entry = entry_of(accept(AT_GATE, event, facts(pull=pull())))
     assert isinstance(entry, e.Rejected)
     assert (entry.gate, entry.round, entry.reason) == ("merge", 1, reason)
+
+
+@pytest.mark.parametrize("event", [reviews("CHANGES_REQUESTED", body="no", by=HUBOT), says("reject", "no")])
+@pytest.mark.parametrize("run", [PASSED, HELD_UP, NOT_MERGEABLE])
+def test_what_is_approved_can_be_rejected_until_its_merge_begins(event: Any, run: Run) -> None:
+    entry = entry_of(accept(run, event, facts(pull=pull())))
+    assert isinstance(entry, e.Rejected)
+    assert (entry.gate, entry.round, entry.reason, entry.stage) == ("merge", 1, "no", "builder")
+    early = reviews("CHANGES_REQUESTED", body="no", seconds=99)
+    assert "came before gate `merge` opened" in refusal_of(accept(run, early, facts(pull=pull())))
 
 
 @pytest.mark.parametrize(

@@ -358,6 +358,38 @@ def test_a_refused_merge_waits_for_a_person_and_is_tried_again() -> None:
     assert move_of(*stuck, retry(stage=None)) == m.Merge(subject=subject())
 
 
+@pytest.mark.parametrize("may_pass", [True, False], ids=["held up", "not mergeable"])
+def test_a_rejection_of_what_waits_to_be_merged_takes_the_approval_back(may_pass: bool) -> None:
+    refused = (*AT_GATE, approved(), MERGING, e.MergeWasRefused(reason="CI", may_pass=may_pass))
+    back = run_of(*refused, rejected())
+    assert (back.passed, back.blocked, back.parked) == ({}, None, None)
+    (builder,) = next_moves(back)
+    assert isinstance(builder, m.StartAttempt)
+    assert (builder.stage, [f.reason for f in builder.feedback]) == ("builder", ["use Decimal"])
+    assert next_moves(run_of(*refused, rejected(), e.MergeUnblocked())) == (builder,)
+    again = (*refused, rejected(), attempt(2, start=ONE), finished(2, TWO, ONE))
+    assert move_of(*again) == m.OpenGate(gate="merge", round=2, subject=subject(TWO))
+
+
+@pytest.mark.parametrize("other", [rejected(round=2), rejected(round=0), rejected(gate="plan")])
+def test_a_rejection_of_something_else_takes_no_approval_back(other: e.Rejected) -> None:
+    held_up = (*AT_GATE, approved(), MERGING, e.MergeWasRefused(reason="CI", may_pass=True))
+    assert run_of(*held_up, other).passed == run_of(*held_up).passed
+    assert run_of(*AT_GATE, approved(), MERGING, rejected()).merging == subject(), "its merge has begun"
+
+
+def test_an_earlier_gate_stays_passed_when_what_waits_to_be_merged_is_rejected() -> None:
+    def did(stage: str) -> tuple[e.Recorded, ...]:
+        return attempt(stage=stage), finished(stage=stage)
+
+    def passes(gate: str) -> tuple[e.Recorded, ...]:
+        return opening(gate=gate), shown(gate=gate), approved(MONA, gate=gate), approved(HUBOT, gate=gate)
+
+    story = (*did("planner"), OPENED, *passes("plan"), *did("builder"), *did("reviewer"), *passes("merge"))
+    assert list(run_of(*story, plan=PLANNED).passed) == ["plan", "merge"]
+    assert list(run_of(*story, rejected(), plan=PLANNED).passed) == ["plan"]
+
+
 def test_a_refusal_that_comes_after_the_head_moved_is_of_no_interest() -> None:
     run = run_of(*AT_GATE, approved(), MERGING, PUSHED, e.MergeWasRefused(reason="head moved"))
     assert run.parked is None

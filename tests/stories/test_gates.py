@@ -343,6 +343,23 @@ def test_a_required_check_is_waited_for(new_world: NewWorld, told: bool) -> None
     assert world.kinds(issue).count("merge_was_refused") == 1
 
 
+def test_changes_are_requested_while_a_required_check_is_waited_for(new_world: NewWorld) -> None:
+    world = new_world()
+    protected(world, checks={"checks": [{"context": "ci"}]})
+    issue, number = at_the_merge_gate(world)
+    head = world.pull_request(issue)["head"]["sha"]
+    world.approves(issue)
+    world.waits_for_entry(issue, "merge_was_refused")
+    world.reviews(issue, "REQUEST_CHANGES", "It should be well", by=OWNER)
+    world.waits_for_gate(issue, round=2)
+    done = {"name": "ci", "head_sha": head, "status": "completed", "conclusion": "success"}
+    assert world.hub.call("POST", "/check-runs", other_app(world), done).status_code == 201
+    world.waits_for_quiet()
+    assert not world.pull_request(issue)["merged"], "what was approved is not what is wanted any more"
+    assert not world.bot_comments(number, "nothing to reject")
+    assert [feedback.reason for feedback in starts(world, issue, "builder")[1].feedback] == ["It should be well"]
+
+
 def other_app(world: World) -> str:
     """A token of another App, which has checks of its own."""
     about = {"app_id": APP_ID + 1, "slug": "ci", "name": "CI", "public_key": PUBLIC_PEM, "webhook_url": None}

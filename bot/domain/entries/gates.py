@@ -63,8 +63,8 @@ class ReviewDismissed(Value):
 
 
 class Rejected(Value):
-    """Somebody with permission refused the open gate's subject, and said why. `stage` is the one that can act on it
-    (None: the gate's own choice)."""
+    """Somebody with permission refused the open gate's subject, or what was approved and not merged yet, and said why.
+    `stage` is the one that can act on it (None: the gate's own choice)."""
 
     kind: Literal["rejected"] = "rejected"
     version: Literal[1] = 1

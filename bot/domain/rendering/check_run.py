@@ -22,8 +22,9 @@ def check_run(run: Run, key: str) -> CheckRunReport | None:
     if run.head is None or run.pull_number is None:
         return None
     conclusion, annotations = _conclusion(run), _annotations(run)
-    decides = run.gate is not None and run.gate.gate == run.plan.merge_gate.name
-    if not (conclusion or annotations or decides or run.parked):
+    # Whatever becomes of the gate: a check run that says `approved` must not stay when the approval is gone.
+    was_shown = run.head in run.seen.get(run.plan.merge_gate.name, ())
+    if not (conclusion or annotations or was_shown or run.parked):
         return None
     title, summary = _texts(run, conclusion)
     return CheckRunReport(
