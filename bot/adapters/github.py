@@ -198,9 +198,9 @@ class Repository(PullRequestActs, DeploymentActs):
 
     @forge_errors
     def find_comment(self, number: int, marker: str, author_id: int, since: datetime | None = None) -> list[int]:
-        """Ids of that author's comments which contain `marker`, lowest first. 1 request per 100 comments."""
+        """Ids of that author's comments which begin with `marker`, lowest first. 1 request per 100 comments."""
         ours = (each for each in comments_since(self._api, number, since) if snapshots.actor(each.user).id == author_id)
-        return sorted(each.id for each in ours if marker in each.body)
+        return sorted(each.id for each in ours if each.body.startswith(marker))
 
     @forge_errors
     def create_comment(self, number: int, body: str) -> Comment:

@@ -90,7 +90,7 @@ def _comments(world: World, places: list[int]) -> Iterator[str]:
     for place in places:
         for comment in world.conversation(place):
             if comment["user"]["login"] == BOT:
-                marker = _MARKER.search(comment["body"])
+                marker = _MARKER.match(comment["body"])
                 seen[marker[1] if marker else f"without a marker: {comment['body'][:60]}"] += 1
     yield from (f"{times} comments {key}" for key, times in seen.items() if times != 1)
     yield from (f"a comment {key}" for key in seen if key.startswith("without"))

@@ -17,7 +17,9 @@ def test_nobody_else_can_open_a_gate() -> None:
 
 
 def test_other_comments_of_the_bot_are_no_gates() -> None:
-    assert views.world(comments=(views.comment(1, f"<!-- issuewright:{views.RUN}:status -->"),)).gates == ()
+    status = f"<!-- issuewright:{views.RUN}:status -->"
+    assert views.world(comments=(views.comment(1, status),)).gates == ()
+    assert views.world(comments=(views.comment(1, f"{status}\n{views.gate(1, 1).body}"),)).gates == ()
 
 
 def test_trailers_are_read_and_costs_added_up() -> None:

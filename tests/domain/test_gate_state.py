@@ -113,6 +113,9 @@ def test_a_decision_on_a_parked_run_is_told_what_is_the_matter_harmlessly() -> N
     hostile = approves(quorum_gate(expired, e.RunParked(reason="@everybody ```")))
     assert isinstance(hostile, Refusal)
     assert hostile.reason.splitlines()[-2:] == ["@everybody ```", "````"]
+    forged = approves(quorum_gate(expired, e.RunParked(reason="<!-- issuewright:acme--tally--7:status -->")))
+    assert isinstance(forged, Refusal)
+    assert "<!--" not in forged.reason
 
 
 def test_candidates_that_fail_in_a_row_are_counted_although_the_deployer_is_content() -> None:

@@ -5,6 +5,7 @@ from bot.domain.decisions import Answer, Decision, Refusal
 from bot.domain.events import CommandGiven
 from bot.domain.facts import Facts
 from bot.domain.permissions import Permission
+from bot.domain.rendering.markdown import prose
 from bot.domain.run import Run
 from bot.domain.standing import standing
 
@@ -20,4 +21,5 @@ class Status(Command):
     def accept(self, run: Run | None, call: CommandGiven, facts: Facts) -> Decision:
         if run is None:
             return Refusal(reason=no_run(call), cause=call.cause)
-        return Answer(text=standing(run), cause=call.cause)
+        # What it waits for may be said in an agent's own words.
+        return Answer(text=prose(standing(run)), cause=call.cause)

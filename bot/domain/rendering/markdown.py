@@ -4,8 +4,8 @@ nothing that stands around them."""
 import re
 
 from bot.domain.checks.hostile_text import plain
+from bot.domain.wording import NOTHING, without_markers
 
-_NOTHING = "\u200b"  # A space of no width.
 _CODE = re.compile(r"(?<!`)`([^`\n|<>\\]{1,120})`(?!`)")
 _BEGINS_A_BLOCK = re.compile(r"(\d{0,9})(?=[.)](?: |$)|#{1,6}(?: |$)|[-+](?: |$)|[-=]+(?: |$))")
 _BEGINS_A_LINK = re.compile(r"(?i)(?:[@#]|\bgh-)$")
@@ -22,7 +22,7 @@ def inert(text: str) -> str:
     parts.append(_escaped(text[end:]))
     # Two pieces of code that touch would be read as one, and what begins a link before code might be one with it.
     touches = "``" in "".join(parts) or any(_BEGINS_A_LINK.search(part) for part in parts)
-    line = _NOTHING.join(part for part in parts if part) if touches else "".join(parts)
+    line = NOTHING.join(part for part in parts if part) if touches else "".join(parts)
     # A list, a heading or a rule begins with a mark, after a number or not.
     begins = _BEGINS_A_BLOCK.match(line)
     return f"{begins[1]}\\{line[begins.end() :]}" if begins else line
@@ -42,7 +42,7 @@ def cut(text: str, longest: int) -> str:
 
 def code(text: str) -> str:
     """The words as a code block that they cannot end, and in which no marker of ours can be found."""
-    text = plain(text).strip().replace("<!--", f"<{_NOTHING}!--")
+    text = without_markers(plain(text).strip())
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
@@ -99,9 +99,9 @@ def _escaped(text: str) -> str:
         text = text.replace(character, safe)
     text = re.sub(r"([\\*_\[\]|~!])", r"\\\1", text)
     # GitHub looks for names and numbers after Markdown is gone, so that escaping alone would not stop it.
-    text = re.sub(r"[@#](?=\S)", lambda found: f"{found[0]}{_NOTHING}", text)
-    text = re.sub(r"(?i)\b(gh)-(?=\d)", rf"\1{_NOTHING}-", text)
-    return re.sub(r"(?i)(://|\bwww\.)", lambda found: f"{found[0][:-1]}{_NOTHING}{found[0][-1]}", text)
+    text = re.sub(r"[@#](?=\S)", lambda found: f"{found[0]}{NOTHING}", text)
+    text = re.sub(r"(?i)\b(gh)-(?=\d)", rf"\1{NOTHING}-", text)
+    return re.sub(r"(?i)(://|\bwww\.)", lambda found: f"{found[0][:-1]}{NOTHING}{found[0][-1]}", text)
 
 
 def _entities(text: str) -> str:

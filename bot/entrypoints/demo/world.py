@@ -48,10 +48,11 @@ class Comment(Seen):
     @property
     def gate(self) -> Gate | None:
         """The gate that this comment opens, if the bot wrote it for one."""
-        for marker in _MARKER.finditer(self.body) if self.is_from_bot else ():
-            if key := _GATE_KEY.match(marker["key"]):
-                return Gate(key=key[0], name=key["gate"], round=int(key["round"]), number=self.number, url=self.url)
-        return None
+        marker = _MARKER.match(self.body) if self.is_from_bot else None
+        key = _GATE_KEY.match(marker["key"]) if marker else None
+        if key is None:
+            return None
+        return Gate(key=key[0], name=key["gate"], round=int(key["round"]), number=self.number, url=self.url)
 
 
 class Review(Seen):
@@ -118,7 +119,7 @@ class World(Seen):
     @property
     def status(self) -> str:
         """The bot's status comment as plain lines; empty before there is one."""
-        bodies = [c.body for c in self.comments if c.is_from_bot and _STATUS_MARKER.search(c.body)]
+        bodies = [c.body for c in self.comments if c.is_from_bot and _STATUS_MARKER.match(c.body)]
         lines = (line.strip("#>* ") for line in bodies[-1].splitlines()) if bodies else ()
         return "\n".join(line for line in lines if line and not line.startswith(("<", "|")))
 

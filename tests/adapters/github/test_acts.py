@@ -342,7 +342,7 @@ ACTS = [
             payloads.comment(53, "<!-- m --> twice", payloads.BOT),
             payloads.comment(51, "<!-- m --> once", payloads.BOT),
             payloads.comment(52, "<!-- m --> quoted by somebody"),
-            payloads.comment(54, "another", payloads.BOT),
+            payloads.comment(54, "another, about <!-- m -->", payloads.BOT),
         ],
         query=(PAGE,),
         returns=[51, 53],
