@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.localhub import review_comments
 from bot.localhub.clock import iso
@@ -100,6 +101,18 @@ def submit(hub: Hub, repo: Repo, issue: Issue, pending: Review, event: str, body
     return submitted
 
 
+def edit(hub: Hub, repo: Repo, issue: Issue, old: Review, body: str, by: Actor) -> Review:
+    """Change what a review says, but not its verdict: `pull_request_review.edited`, once it is published."""
+    if not body.strip():
+        raise ApiError(422, "Unprocessable Entity", ["Review body can't be blank"])
+    refuse_long("PullRequestReview", body)
+    hub.store.update("reviews", old.id, body=body)
+    if old.state == "PENDING":
+        return replace(old, body=body)
+    touch(hub, issue)
+    return _announce(hub, repo, issue, old.id, "edited", by, before=old.body)
+
+
 def dismiss(hub: Hub, repo: Repo, issue: Issue, given: Review, message: str, by: Actor) -> Review:
     """Take an approval or a request for changes out of force: `pull_request_review.dismissed`."""
     if given.state not in ("APPROVED", "CHANGES_REQUESTED"):
@@ -136,7 +149,9 @@ def _check(issue: Issue, event: str | None, body: str, has_comments: bool, by: A
     refuse_long("PullRequestReview", body)
 
 
-def _announce(hub: Hub, repo: Repo, issue: Issue, review_id: int, action: str, by: Actor) -> Review:
+def _announce(
+    hub: Hub, repo: Repo, issue: Issue, review_id: int, action: str, by: Actor, before: str | None = None
+) -> Review:
     current = find_review(hub, issue, review_id)
     assert current is not None
     if hub.installations_on(repo):
@@ -145,5 +160,7 @@ def _announce(hub: Hub, repo: Repo, issue: Issue, review_id: int, action: str, b
         shown = review_json(view, repo, fresh, current)
         shown |= {"state": current.state.lower(), "body": current.body or None}
         content = {"review": shown, "pull_request": pull_json(view, repo, fresh, pull_of(hub, fresh))}
+        if before is not None:
+            content["changes"] = {"body": {"from": before}}
         emit(hub, repo, "pull_request_review", action, by.user, content)
     return current

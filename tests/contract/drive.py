@@ -206,7 +206,8 @@ def _mark(company: Company, mutation: str, node: str) -> None:
 
 def _reviews(company: Company, pull: int) -> None:
     reviews = f"/pulls/{pull}/reviews"
-    company.theo("POST", reviews, {"event": "COMMENT", "body": "Hm."})
+    remark = company.theo("POST", reviews, {"event": "COMMENT", "body": "Hm."})
+    company.theo("PUT", f"{reviews}/{remark['id']}", {"body": "Hm, well."})
     review = company.maya("POST", reviews, {"body": "Not yet"})
     company.maya("POST", f"{reviews}/{review['id']}/events", {"event": "REQUEST_CHANGES", "body": "A test, please"})
     approval = company.maya("POST", reviews, {"event": "APPROVE"})

@@ -70,6 +70,12 @@ WAIVERS = (
         "GitHub sends both; the description of the other two actions has them",
     ),
     Waiver(
+        r"pull_request_review\.edited webhook",
+        r"/pull_request/(head|base)/repo",
+        r"unknown has_discussions web_commit_signoff_required",
+        "GitHub sends both; the description of the other two actions has them",
+    ),
+    Waiver(
         r"push webhook",
         r"(/pusher|/commits/\*/author|/head_commit/author)/email",
         r"format",

@@ -115,6 +115,18 @@ def test_reviews(hub: Localhub, pull: str, tmp_path: Path) -> None:
     assert hub.by("rita", "GET", "/pulls/1/reviews")[-1]["state"] == "APPROVED"
 
 
+def test_what_a_review_says_can_be_edited_and_its_verdict_cannot(hub: Localhub, pull: str) -> None:
+    remark = hub.by("rita", "POST", "/pulls/1/reviews", {"event": "COMMENT", "body": "Hm."})
+    place = f"/pulls/1/reviews/{remark['id']}"
+    hub.by("tom", "PUT", place, {"body": "Not mine"}, status=403)
+    hub.by("rita", "PUT", place, {"body": " "}, status=422)
+    edited = hub.by("rita", "PUT", place, {"body": "Well.", "state": "APPROVED"})
+    assert edited == remark | {"body": "Well."} == hub.by("mary", "GET", "/pulls/1/reviews")[-1]
+    pending = hub.by("mary", "POST", "/pulls/1/reviews", {"body": "to be finished"})
+    hub.by("tom", "PUT", f"/pulls/1/reviews/{pending['id']}", {"body": "Not mine"}, status=404)
+    assert hub.by("mary", "PUT", f"/pulls/1/reviews/{pending['id']}", {"body": "finished"})["body"] == "finished"
+
+
 def test_reviewers_are_asked(hub: Localhub, pull: str) -> None:
     hub.by("wendy", "POST", "/pulls/1/requested_reviewers", {"reviewers": ["wendy"]}, status=422)
     hub.by("wendy", "POST", "/pulls/1/requested_reviewers", {"reviewers": ["sam"]}, status=422)

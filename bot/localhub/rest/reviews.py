@@ -2,7 +2,8 @@
 
 from bot.localhub import reviews
 from bot.localhub.api import Call, Routes
-from bot.localhub.errors import ApiError, not_found
+from bot.localhub.auth import may
+from bot.localhub.errors import ApiError, forbidden, not_found
 from bot.localhub.people import Role
 from bot.localhub.records import Issue, Repo, Review
 from bot.localhub.rest.parameters import optional_text, text
@@ -65,6 +66,18 @@ def get_review(call: Call) -> object:
     repo = call.repo(resource=RESOURCE)
     issue, review = _find(call, repo)
     return review_json(call.view, repo, issue, review)
+
+
+@routes.add("PUT", REVIEW)
+def update_review(call: Call) -> object:
+    """GitHub's `pulls/update-review`."""
+    repo, by = call.repo(Role.READ, RESOURCE, "write"), call.actor
+    issue, review = _find(call, repo)
+    own = review.author_id == by.user.id
+    if not own and not may(call.hub, call.caller, repo, Role.WRITE, RESOURCE, "write"):
+        raise forbidden("Must have admin rights to Repository.")
+    edited = reviews.edit(call.hub, repo, issue, review, text(call.body(), "body", "PullRequestReview"), by)
+    return review_json(call.view, repo, issue, edited)
 
 
 @routes.add("POST", f"{REVIEW}/events")
