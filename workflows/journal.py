@@ -18,7 +18,7 @@ from bot.domain.entries import (
     RunParked,
     RunStarted,
 )
-from bot.domain.events import Event, IssueLabelled
+from bot.domain.events import CommandGiven, Event, IssueLabelled
 from bot.domain.facts import Facts
 from bot.domain.fold import apply, fold
 from bot.domain.journal import GENESIS, Record, seal
@@ -120,6 +120,12 @@ class Journal:
         with self._database.read() as connection:
             return _decided(connection, cause)
 
+    def has_heard_review(self, review_id: int) -> bool:
+        """Whether anything that the body of a review says, or said, was decided."""
+        said = decisions.c.cause.startswith(f"review:{review_id}:")
+        with self._database.read() as connection:
+            return connection.execute(select(decisions.c.cause).where(said)).first() is not None
+
     def decide(self, event: Event, facts: Facts, *, of: IssueRef | str, seq: int | None = None) -> Decision:
         """Let the domain decide what an event means, and record that, in one transaction.
 
@@ -137,8 +143,9 @@ class Journal:
             if seq is not None and run is not None and run.seq != seq:
                 raise StaleFacts(run.id)
             decision = self._record(connection, run, accept(run, event, facts))
-            # A label put on while a run is open was for that run: it starts no other once this one has ended.
-            is_past = isinstance(event, IssueLabelled) and run is not None
+            # A label put on while a run is open was for that run: it starts no other once this one has ended. What a
+            # review's body said was heard: the reconciler, which reads it again and again, finds nothing new in it.
+            is_past = run is not None and (isinstance(event, IssueLabelled) or _is_in_a_review(event))
             if cause is not None and (is_past or not isinstance(decision, Ignored)):
                 _remember(connection, cause, run_id, decision)
             return decision
@@ -235,6 +242,10 @@ def publishing_begins(database: Database, run_id: str, workflow_id: str) -> bool
         mine = (runs.c.run_id == run_id) & (runs.c.publisher == workflow_id)
         connection.execute(update(runs).where(mine).values(publisher=None))
         return projections.publisher(connection, run_id) is None
+
+
+def _is_in_a_review(event: Event) -> bool:
+    return isinstance(event, CommandGiven) and event.source == "review"
 
 
 def _is_claimed(run: Run, move: Move) -> bool:

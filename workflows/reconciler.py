@@ -18,7 +18,7 @@ from bot.domain.events import (
     ReviewSubmitted,
     ReviewWasDismissed,
 )
-from bot.domain.forge import Comment
+from bot.domain.forge import Comment, Review
 from bot.domain.payloads import commands_in_comment, events_of_review
 from bot.domain.refs import IssueRef, RepoRef
 from workflows import converge, inbox
@@ -30,6 +30,8 @@ from workflows.services import Services
 log = logging.getLogger("issuewright.reconciler")
 _OVERLAP = timedelta(minutes=5)
 """How far a pass reaches back before the last one: clocks differ, and GitHub's lists lag."""
+_ON_ITS_WAY = timedelta(seconds=10)
+"""How old a review is whose delivery is not waited for any more: so long GitHub waits for the answer to one."""
 
 
 def reconcile(here: Services, *, rested: timedelta = timedelta()) -> int:
@@ -106,10 +108,23 @@ def _pull_requests(here: Services, repo: RepoRef, since: datetime) -> Iterator[E
         for review in repository.reviews(pull.number):
             if review.state == "DISMISSED" and review.id in run.counted_reviews:
                 yield ReviewWasDismissed(pull=ref, review_id=review.id)
-            if review.author.id != bot_id and here.journal.decided(f"review:{review.id}") is None:
-                yield from events_of_review(ref, review)
+            if review.author.id != bot_id:
+                yield from _review(here, ref, review)
         if pull.merged or pull.state == "closed" or pull.head_sha != run.head:
             yield PullRequestChanged(pull=ref)
+
+
+def _review(here: Services, pull: IssueRef, review: Review) -> Iterator[Event]:
+    """What a review says and nobody has heard. Its verdict stays as it was given; its body may have been edited since,
+    and GitHub does not tell. So its commands are only found here, and count as an edit's, unless its delivery, which
+    brings them as they were written, was read, or is still on its way."""
+    verdict_and_commands = events_of_review(pull, review, edited=True)
+    commands = [event for event in verdict_and_commands if isinstance(event, CommandGiven)]
+    verdict = [event for event in verdict_and_commands if isinstance(event, ReviewSubmitted)]
+    if verdict and here.journal.decided(f"review:{review.id}") is None:
+        yield from verdict
+    if commands and now() - review.submitted_at > _ON_ITS_WAY and not here.journal.has_heard_review(review.id):
+        yield from commands
 
 
 def _held_up(here: Services, repo: RepoRef) -> Iterator[Event]:

@@ -114,6 +114,8 @@ def _command(run: Run | None, event: CommandGiven, facts: Facts) -> Decision:
         return Refusal(reason=f"I do not know {quoted('/' + event.verb)}. I know {names}.", cause=event.cause)
     if event.edited:
         why = "This comment was edited, and an edit never runs a command"
+        if event.source == "review":
+            why = "I have read this review late, and GitHub does not tell whether it was edited since"
         reason = f"{why}: please repeat `/{event.verb}` in a new comment."
         return Refusal(reason=reason, cause=event.cause)
     if run is None and command.needs_run and not event.explicit and facts.permission < command.permission:

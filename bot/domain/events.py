@@ -21,9 +21,9 @@ class IssueLabelled(Value):
 
 class CommandGiven(Value):
     """A command in a comment or review: `line` counts from 1, `argument` is the rest of that line, `text` what
-    follows up to the next command. `edited` when the comment has been changed since it was written, `explicit` when it
-    was given as `/issuewright <verb>`, which cannot be meant for another bot. One of the `operator` comes from the
-    command line of the service: its `source_id` is the time."""
+    follows up to the next command. `edited` when the comment has been changed since it was written, or the review may
+    have been, `explicit` when it was given as `/issuewright <verb>`, which cannot be meant for another bot. One of the
+    `operator` comes from the command line of the service: its `source_id` is the time."""
 
     issue: IssueRef
     source: Literal["comment", "review", "operator"]

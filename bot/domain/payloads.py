@@ -154,11 +154,13 @@ def commands_in_comment(issue: IssueRef, comment: Comment, *, edited: bool) -> t
     return _commands(issue, "comment", comment.id, comment.author, comment.body, comment.created_at, edited=edited)
 
 
-def events_of_review(pull: IssueRef, review: Review) -> tuple[Event, ...]:
-    """What a review says: its verdict, and the commands in its body (its own verdict is not counted twice)."""
-    said = _commands(pull, "review", review.id, review.author, review.body, review.submitted_at, edited=False)
-    if review.state in ("APPROVED", "CHANGES_REQUESTED"):
+def events_of_review(pull: IssueRef, review: Review, *, edited: bool) -> tuple[Event, ...]:
+    """What a review says: its verdict, and the commands in its body (its own verdict is not counted twice, and a
+    dismissed one not at all). `edited` when the body may be another than the one that was submitted."""
+    said = _commands(pull, "review", review.id, review.author, review.body, review.submitted_at, edited=edited)
+    if review.state != "COMMENTED":
         said = tuple(c for c in said if c.verb not in ("approve", "reject"))
+    if review.state in ("APPROVED", "CHANGES_REQUESTED"):
         return (ReviewSubmitted(pull=pull, review=review), *said)
     return said
 
@@ -248,7 +250,8 @@ def _pull_request_review(payload: dict[str, Any]) -> Parsed:
             "submitted_at": delivery.review.submitted_at,
         }
     )
-    return events_of_review(pull, review) or Ignored(why="the review decides nothing and gives no command")
+    said = events_of_review(pull, review, edited=False)
+    return said or Ignored(why="the review decides nothing and gives no command")
 
 
 def _check_run(payload: dict[str, Any]) -> Parsed:

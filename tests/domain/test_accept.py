@@ -226,6 +226,12 @@ def test_an_edit_never_runs_a_command(verb: str) -> None:
     assert refusal_of(decision).endswith(f"please repeat `/{verb}` in a new comment.")
 
 
+def test_a_command_in_a_review_that_may_have_been_edited_is_not_called_an_edit() -> None:
+    decision = accept(AT_GATE, says("retry", source="review", edited=True), facts(pull=pull()))
+    assert "GitHub does not tell whether it was edited" in refusal_of(decision)
+    assert "This comment was edited" not in refusal_of(decision)
+
+
 @pytest.mark.parametrize("verb", ["approve", "reject", "retry", "cancel", "spec"])
 @pytest.mark.parametrize("permission", [Permission.NONE, Permission.READ, Permission.TRIAGE])
 def test_what_changes_a_run_needs_write_permission(verb: str, permission: Permission) -> None:

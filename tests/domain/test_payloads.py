@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from bot.domain.decisions import Ignored
 from bot.domain.errors import UserError
 from bot.domain.events import CommandGiven, IssueLabelled, PullRequestChanged, ReviewSubmitted, ReviewWasDismissed
-from bot.domain.forge import Actor, Comment
-from bot.domain.payloads import commands_in_comment, read_delivery, thread_of
+from bot.domain.forge import Actor, Comment, Review
+from bot.domain.payloads import commands_in_comment, events_of_review, read_delivery, thread_of
 from tests.domain.samples import BOT, HUBOT, ISSUE, MONA, ONE, PULL, T0
 
 REPOSITORY = {"id": 1, "name": "tally", "full_name": "acme/tally", "private": False, "owner": {"login": "acme"}}
@@ -118,6 +118,17 @@ def test_a_review_without_a_verdict_may_still_give_commands() -> None:
     (command,) = read("pull_request_review", reviewed("commented", "/approve"))
     assert (command.verb, command.source) == ("approve", "review")
     assert isinstance(read("pull_request_review", reviewed("commented", None)), Ignored)
+
+
+def test_commands_in_a_review_may_be_those_of_an_edit_and_its_verdict_is_not() -> None:
+    values = {"id": 77, "pull_number": 8, "author": MONA, "body": "/reject x\n/status", "commit_id": ONE}
+    given = Review.model_validate({**values, "state": "CHANGES_REQUESTED", "submitted_at": T0})
+    verdict, command = events_of_review(PULL, given, edited=True)
+    assert verdict == ReviewSubmitted(pull=PULL, review=given)
+    assert isinstance(command, CommandGiven)
+    assert (command.verb, command.edited) == ("status", True)
+    dismissed = given.model_copy(update={"state": "DISMISSED"})
+    assert events_of_review(PULL, dismissed, edited=True) == (command,), "what it decided is out of force"
 
 
 def test_a_dismissed_review_is_an_event() -> None:

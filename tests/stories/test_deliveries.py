@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.stories.conftest import NewWorld
-from tests.stories.world import GOOD, REPAIRED, World
+from tests.stories.world import GOOD, MAINTAINER, REPAIRED, World
 from tests.support.webhooks import signature
 
 OFTEN = "reconcile_seconds = 0.3"
@@ -81,6 +81,54 @@ def test_deliveries_and_the_reconciler_at_once_answer_once(new_world: NewWorld, 
     world.waits("all answers", lambda: len(world.bot_comments(number, ":reply -->")) >= len(questions))
     world.waits_for_quiet()
     assert len(world.bot_comments(number, ":reply -->")) == len(questions)
+
+
+def test_an_edit_of_a_review_runs_nothing_and_nothing_twice(new_world: NewWorld, database: str) -> None:
+    """GitHub does not tell of a review in its lists that it was edited: what its delivery brought is what counts."""
+    world = started(new_world, database)
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    asked = world.reviews(issue, "COMMENT", "/status")
+    world.waits("the status", lambda: world.bot_comments(number, ":reply -->"))
+    said = world.reviews(issue, "COMMENT", "Looks fine")
+    world.waits_for_quiet()
+    world.hub.by(MAINTAINER, "PUT", f"/pulls/{number}/reviews/{asked}", {"body": "How does it stand?\n/status"})
+    world.hub.by(MAINTAINER, "PUT", f"/pulls/{number}/reviews/{said}", {"body": "/approve"})
+    answer = "please repeat `/approve` in a new comment"
+    world.waits("the edit to be answered", lambda: world.bot_comments(number, answer))
+    looks_again(world, number)
+    assert "approved" not in world.kinds(issue)
+    assert len(world.bot_comments(number, ":reply -->")) == 2, "one for each review"
+
+
+def test_a_command_in_a_review_whose_delivery_is_lost_has_to_be_repeated(new_world: NewWorld) -> None:
+    """Nobody knows any more whether it was there from the beginning; whoever gave it is told so once."""
+    world = started(new_world, "sqlite")
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    lose(world, "pull_request_review")
+    world.reviews(issue, "COMMENT", "/reject Tell how it feels")
+    answer = "please repeat `/reject` in a new comment"
+    world.waits("it to be found", lambda: world.bot_comments(number, answer))
+    looks_again(world, number)
+    assert "rejected" not in world.kinds(issue)
+    assert len(world.bot_comments(number, ":reply -->")) == 1
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert world.pull_request(issue)["merged"], "a verdict cannot be edited"
+
+
+def looks_again(world: World, number: int) -> None:
+    """Until the reconciler has read the pull request's reviews twice more, and all is done that came of it."""
+
+    def looks() -> int:
+        return len(world.requests("GET", f"/pulls/{number}/reviews$"))
+
+    before = looks()
+    world.waits("the reviews to be read again", lambda: looks() > before + 2)
+    world.waits_for_quiet()
 
 
 @pytest.mark.parametrize("late", ["/approve", "/reject Too late"])

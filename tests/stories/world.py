@@ -168,10 +168,11 @@ class World:
         """Somebody approves the pull request's head in a review."""
         self.reviews(issue, "APPROVE", "", by)
 
-    def reviews(self, issue: Issue, event: str, body: str, by: str = MAINTAINER) -> None:
+    def reviews(self, issue: Issue, event: str, body: str, by: str = MAINTAINER) -> int:
+        """Somebody reviews the pull request's head; the review's id."""
         pull = self.pull_request(issue)
         review = {"event": event, "body": body, "commit_id": pull["head"]["sha"]}
-        self.hub.by(by, "POST", f"/pulls/{pull['number']}/reviews", review)
+        return int(self.hub.by(by, "POST", f"/pulls/{pull['number']}/reviews", review)["id"])
 
     def pushes(self, issue: Issue, path: str, content: str, by: str = MAINTAINER) -> str:
         """Somebody pushes a commit with one file on top of the pull request's branch; the commit."""

@@ -10,9 +10,9 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.agents import AgentStatus
-from bot.domain.decisions import Decision
+from bot.domain.decisions import Decision, Ignored
 from bot.domain.entries import AttemptFinished, HeadMoved, RunParked
-from bot.domain.events import IssueLabelled, MoveMade, PullRequestChanged
+from bot.domain.events import CommandGiven, IssueLabelled, MoveMade, PullRequestChanged
 from bot.domain.forge import Label
 from bot.domain.journal import first_break
 from bot.domain.moves import StartAttempt
@@ -154,6 +154,16 @@ def test_facts_that_went_stale_are_not_decided_on(ledger: Ledger) -> None:
     ledger.parks("parked:1")
     with pytest.raises(StaleFacts):
         ledger.journal.decide(PullRequestChanged(pull=s.PULL), s.facts(), of=RUN, seq=1)
+
+
+def test_what_a_review_says_is_heard_once_also_when_it_is_ignored(ledger: Ledger) -> None:
+    ledger.starts()
+    given: dict[str, Any] = {"verb": "status", "argument": "", "text": "", "line": 3, "at": s.at(9), "by": s.BOT}
+    command = CommandGiven(issue=s.PULL, source="review", source_id=77, **given)
+    assert not ledger.journal.has_heard_review(77)
+    assert isinstance(ledger.journal.decide(command, s.facts(), of=RUN), Ignored), "a bot says nothing"
+    assert ledger.journal.has_heard_review(77)
+    assert not ledger.journal.has_heard_review(7)
 
 
 def test_the_schema_itself_keeps_seq_cause_and_open_runs_unique(ledger: Ledger) -> None:
