@@ -16,7 +16,7 @@ from bot.domain.errors import Rejected, UserError
 from bot.domain.events import MoveMade
 from bot.domain.forge import Merged, MergeRefused, PullRequest
 from bot.domain.moves import Finish, Merge, TidyArtifacts
-from bot.domain.rendering import commit_texts, tidying_message
+from bot.domain.rendering import commit_texts, pull_request_title, tidying_message
 from bot.domain.run import Run
 from bot.domain.trees import HeadMoved as Moved
 from workflows import attempt_steps, publisher
@@ -32,12 +32,13 @@ _TRY_AGAIN = ("try the merge again", "is not mergeable")
 def open_pull_request(making: Making) -> MoveMade:
     """A draft, from the run's branch: there is at most one for a branch."""
     started, repository = making.run.started, making.repository
+    title = pull_request_title(making.run)
     text = making.here.templates.render("comments/pull_request.md.j2", run=making.run)
     opened: list[PullRequest] = []
 
     def act() -> str:
         head, base = started.branch, started.base_branch
-        opened.append(repository.open_pull_request(started.title, text, head=head, base=base, draft=True))
+        opened.append(repository.open_pull_request(title, text, head=head, base=base, draft=True))
         return str(opened[0].number)
 
     def find() -> str | None:

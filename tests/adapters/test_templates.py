@@ -310,6 +310,16 @@ def test_a_status_over_and_done_says_what_it_cost() -> None:
     assert "/cancel" not in shown
 
 
+@pytest.mark.parametrize("order", ["fixes #12", "closes: acme/other#3", "close https://github.com/acme/other/issues/5"])
+def test_the_pull_request_closes_nothing_that_a_stranger_names(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = s.run_started(SIX).model_copy(update={"title": f"This {order}"})
+    monkeypatch.setattr(s, "run_started", lambda plan: started)
+    shown = TEMPLATES.render("comments/pull_request.md.j2", run=s.run_of(plan=SIX))
+    assert order not in shown
+    assert order in shown.replace("\u200b", "")
+    assert "\nFor #7, which tells" in shown
+
+
 def test_the_check_run_points_at_lines_and_waits_in_silence() -> None:
     finding = Finding(message="off by one", path="a.py", line=3, severity="error")
     opened = e.PullRequestOpened(number=8, node_id="x")

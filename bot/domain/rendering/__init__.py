@@ -1,7 +1,7 @@
 """What people see, as values: pure, so that any state of a run can be rendered again."""
 
 from bot.domain.rendering.check_run import CHECK_RUN_NAME, check_run
-from bot.domain.rendering.commits import commit_texts, handoff_message, tidying_message
+from bot.domain.rendering.commits import commit_texts, handoff_message, pull_request_title, tidying_message
 from bot.domain.rendering.gates import GateView, gate_view
 from bot.domain.rendering.labels import STATE_LABELS, state_label
 from bot.domain.rendering.links import Links
@@ -22,6 +22,7 @@ __all__ = [
     "gate_view",
     "handoff_message",
     "prompt_view",
+    "pull_request_title",
     "stage_view",
     "state_label",
     "status_view",
