@@ -78,8 +78,9 @@ class Stage(Value):
 
 
 class Gate(Value):
-    """One position where people decide. They are shown the artifacts `shows`. A rejection that nobody else can act
-    on goes to the stage `rejects_to`; times are in hours."""
+    """One position where people decide. They are shown the artifacts `shows`, or `code`, and asked again when one of
+    them has changed; a gate that names none shows everything. A rejection that nobody else can act on goes to the
+    stage `rejects_to`; times are in hours."""
 
     gate: Name
     rejects_to: Name
@@ -92,6 +93,10 @@ class Gate(Value):
     @property
     def name(self) -> str:
         return self.gate
+
+    def shows_any_of(self, names: set[str]) -> bool:
+        """Whether it shows one of these artifacts."""
+        return bool(names & {*self.shows} if self.shows else names)
 
 
 def _kind_of_step(raw: Any) -> str | None:

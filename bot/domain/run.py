@@ -234,7 +234,7 @@ class Run:
         changed = {name for name in everything if self.contents.get(name) != contents.get(name)}
         later = self._steps_after(stage)
         again = {s.name for s in self.plan.stages if s.name in later and changed & {*s.inputs}}
-        shown = {gate.name for gate in self.plan.gates if gate.name in later and changed & {*gate.shows}}
+        shown = {gate.name for gate in self.plan.gates if gate.name in later and gate.shows_any_of(changed)}
         stages = {n: replace(s, done=False, refused=0) if n in again else s for n, s in self.stages.items()}
         passed = {n: p for n, p in self._still_passed(stage).items() if n not in shown}
         return replace(self, stages=stages, passed=passed, contents=contents)

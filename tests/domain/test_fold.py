@@ -315,6 +315,36 @@ def test_a_rejection_goes_to_its_stage_and_what_follows_is_done_again() -> None:
     assert list(run_of(*rebuilt, plan=PLANNED).passed) == ["plan"]
 
 
+@pytest.mark.parametrize(
+    ("shows", "changed", "asks_again"),
+    [
+        ((), {"plan.md": "2"}, True),
+        ((), {"code": "2"}, True),
+        ((), {}, False),
+        (("plan.md",), {"plan.md": "2"}, True),
+        (("plan.md",), {"code": "2"}, False),
+        (("code",), {"code": "2"}, True),
+        (("code",), {"plan.md": "2"}, False),
+    ],
+)
+def test_a_gate_asks_again_when_what_it_shows_has_changed(
+    shows: tuple[str, ...], changed: dict[str, str], asks_again: bool
+) -> None:
+    """A gate that names nothing shows everything."""
+    gate = Gate(gate="plan", rejects_to="planner", shows=shows)
+    plan = Pipeline(name="gated", steps=(Stage(stage="planner", role="planner"), gate, *QUICK.steps))
+
+    def planned(number: int, head: str, parent: str, **contents: str) -> tuple[e.Recorded, ...]:
+        done = finished(number, head, parent, stage="planner", contents=contents)
+        return e.AttemptStarted(stage="planner", number=number, start_commit=parent), done
+
+    asked = (opening(gate="plan"), shown(gate="plan"), approved(gate="plan"))
+    first = {"plan.md": "1", "code": "1"}
+    stuck = (*planned(1, ONE, BASE, **first), OPENED, *asked, e.RunParked(reason="x"), retry("planner"))
+    move = move_of(*stuck, *planned(2, TWO, ONE, **{**first, **changed}), plan=plan)
+    assert isinstance(move, m.OpenGate if asks_again else m.StartAttempt)
+
+
 def test_a_retried_stage_closes_the_gate_that_shows_its_old_work() -> None:
     run = run_of(*AT_GATE, e.RunParked(reason="x"), retry())
     assert run.gate is None

@@ -9,6 +9,7 @@ from bot.domain.agents import AgentStatus
 from bot.domain.decisions import Accepted, Ignored, Refusal
 from bot.domain.events import CommandGiven, ReviewWasDismissed
 from bot.domain.next_moves import next_moves
+from bot.domain.pipeline import Gate
 from bot.domain.progress import why_stuck
 from bot.domain.rendering import Links, gate_view
 from bot.domain.run import Run
@@ -167,6 +168,14 @@ def test_the_gate_shows_the_artifacts_as_the_judged_head_has_them() -> None:
     (file,) = gate_view(run_of(*pushed, plan=SHIPPED), subject(TWO, "plan"), LINKS).files
     assert file.digest == "c" * 12
     assert f"/blob/{TWO}/" in file.link
+
+
+def test_code_is_no_file_to_be_read() -> None:
+    gate = Gate(gate="plan", rejects_to="planner", shows=("planner.md", "code"))
+    plan = SHIPPED.model_copy(update={"steps": (SHIPPED.steps[0], gate, *SHIPPED.steps[2:])})
+    contents = {"planner.md": "a" * 64, "code": "c" * 64}
+    run = run_of(*handed_on("planner", 1, ONE, BASE, **contents), plan=plan)
+    assert [file.digest for file in gate_view(run, subject(ONE, "plan"), LINKS).files] == ["a" * 12]
 
 
 def test_artifacts_that_are_not_merged_are_linked_where_they_can_be_read() -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from bot.domain.gates import Subject
-from bot.domain.pipeline import Gate, Stage
+from bot.domain.pipeline import CODE, Gate, Stage
 from bot.domain.refs import IssueRef
 from bot.domain.rendering.deployments import deployed
 from bot.domain.rendering.links import Links
@@ -83,7 +83,8 @@ def gate_view(run: Run, subject: Subject, links: Links) -> GateView:
         files=tuple(
             ShownFile(link=links.artifact(readable, started.folder, name), digest=contents[name][:12])
             for name in gate.shows
-            if name in contents
+            # Code is no file: the changes show it.
+            if name in contents and name != CODE
         ),
         behind=tuple(behind for stage in stages if (behind := _behind(run, stage, links)) is not None),
         candidate=deployed(run, "candidate"),
