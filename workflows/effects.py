@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bot.domain.errors import Rejected, Transient
+from bot.domain.errors import ForgeError, Rejected, Transient
 from workflows.claims import Claim
 from workflows.clock import now, stamp
 from workflows.database import Database
@@ -63,11 +63,16 @@ class Effects:
         `find` looks for the effect in the outside world, and is asked only when an earlier try may have had it;
         None when repeating `act` is harmless. `intended` is kept with the intent for those who must recognise it.
         """
-        done, tried_at = self._intend(key, kind, run_id, intended)
-        if done is not None:
-            return done
-        remote_id = self._act(key, kind, act, find, claim, tried_at)
-        return self._settle(key, remote_id)
+        for delay in delays():
+            done, tried_at = self._intend(key, kind, run_id, intended)
+            if done is not None:
+                return done
+            try:
+                return self._settle(key, self._act(key, kind, act, find, claim, tried_at))
+            except Transient as trouble:
+                # It may have happened all the same, unless that was a limit: from here on we look before we act.
+                time.sleep(max(delay, trouble.retry_after or 0.0))
+        raise Transient(f"gave up on `{kind}`: GitHub did not take it for half an hour")
 
     def repeatable(self, key: str, kind: str, act: Callable[[], object], *, claim: Claim, run_id: str | None) -> None:
         """Do `act` unless it was done: an effect that leaves nothing with an id, and may as well take place twice."""
@@ -100,7 +105,8 @@ class Effects:
             return connection.execute(select(effects.c.run_id).where(effects.c.key == key)).scalar()
 
     def first_tried(self, key: str) -> datetime | None:
-        """When an effect that had to be tried again was tried first; None for one that was tried once."""
+        """When an effect that had to be tried again was tried first; None for one that was tried once. What GitHub
+        refused was not tried: nobody can have seen anything of it."""
         with self._database.read() as connection:
             query = select(effects.c.intended_at).where(effects.c.key == key, effects.c.tried_again_at.is_not(None))
             first = connection.execute(query).scalar()
@@ -189,30 +195,29 @@ class Effects:
         claim: Claim,
         tried_at: datetime | None,
     ) -> str:
-        for delay in delays():
-            try:
-                reach(f"effect.{kind}.before-look-up")
-                found = _look(find, kind, tried_at) if find and tried_at else None
-                if found is not None:
-                    return found
-                reach(f"effect.{kind}.before-call")
+        """One try. A first one that GitHub refused leaves no intent: of what nobody can have seen there is no doubt."""
+        reach(f"effect.{kind}.before-look-up")
+        found = _look(find, kind, tried_at) if find and tried_at else None
+        if found is not None:
+            return found
+        reach(f"effect.{kind}.before-call")
+        claim.check()
+        if tried_at is not None:
+            self._try_again(key)
+        began = now()
+        try:
+            remote_id = act()
+        except ForgeError as failure:
+            if find and tried_at is None and _was_refused(failure):
                 claim.check()
-                if tried_at is not None:
-                    self._try_again(key)
-                tried_at = now()
-                remote_id = act()
-                reach(f"effect.{kind}.after-call")
-                return remote_id
-            except Transient as trouble:
-                # It may have happened all the same: from here on we look before we act.
-                time.sleep(max(delay, trouble.retry_after or 0.0))
-            except Rejected:
-                # Refused, perhaps because an earlier try has done it.
-                found = _look(find, kind, tried_at) if find and tried_at and self.first_tried(key) else None
-                if found is None:
-                    raise
-                return found
-        raise Transient(f"gave up on `{kind}`: GitHub did not take it for half an hour")
+                self.withdraw(key)
+            # Refused, perhaps because an earlier try has done it.
+            found = _look(find, kind, began) if find and tried_at and isinstance(failure, Rejected) else None
+            if found is None:
+                raise
+            return found
+        reach(f"effect.{kind}.after-call")
+        return remote_id
 
     def _try_again(self, key: str) -> None:
         with self._database.write() as connection:
@@ -231,6 +236,11 @@ class Effects:
                 return remote_id
             connection.execute(update(effects).where(mine).values(look_again_at=stamp(now())))
             return str(settled)
+
+
+def _was_refused(failure: ForgeError) -> bool:
+    """Whether GitHub said no (a 4xx, limits among them), and not perhaps yes in an answer that was lost."""
+    return 400 <= failure.status < 500 and failure.status != 408
 
 
 def _look(find: Callable[[], str | None], kind: str, tried_at: datetime) -> str | None:

@@ -30,7 +30,7 @@ class ForgeError(IssuewrightError):
 
 
 class Transient(ForgeError):
-    """A limit, a 5xx, a dropped connection: whether the request took effect is unknown."""
+    """A limit, a 5xx, a dropped connection: whether the request took effect is unknown, but for a limit (403, 429)."""
 
     def __init__(self, message: str, status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(message, status)

@@ -141,6 +141,26 @@ def test_a_dismissed_review_does_not_count(new_world: NewWorld, told: bool) -> N
     assert world.pull_request(issue)["merged"]
 
 
+def test_an_approval_while_github_refuses_to_show_the_gate_does_not_count(new_world: NewWorld) -> None:
+    world = new_world()
+    fault = {"method": "POST", "path_regex": "/issues/2/comments$", "caller": "installation", "when": "before"}
+    world.hub.control("POST", "/faults", {**fault, "status": 422, "message": "Not now", "skip": 1, "times": 1})
+    world.builder.writes(GOOD)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_pull_request(issue)
+    world.waits("people to be told", lambda: world.bot_comments(issue.number, "Not now"))
+    assert not world.bot_comments(number, ":gate:merge:1 -->"), "the comment was refused"
+    world.approves(issue)
+    world.waits_for_entry(issue, "approved")
+    world.comments(issue, "/retry")
+    world.waits_for_gate(issue)
+    world.waits_for_quiet()
+    assert not world.pull_request(issue)["merged"]
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+
+
 def test_who_has_lost_permission_decides_nothing(new_world: NewWorld) -> None:
     world = new_world()
     issue, number = at_the_merge_gate(world)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bot.domain.errors import Rejected, Transient
-from workflows.claims import Claim, Claims
+from bot.domain.errors import ForgeError, NotFound, Rejected, Transient
+from workflows.claims import Claim, Claims, Superseded
 from workflows.database import Database
 from workflows.effects import Effects
 from workflows.schema.migrate import migrate
@@ -83,6 +83,58 @@ def test_a_refusal_at_the_first_try_is_one(database: Database) -> None:
     world.done = ["of somebody else"]
     with pytest.raises(Rejected):
         world.once(world.refuse_the_second)
+
+
+@pytest.mark.parametrize("refusal", [Transient("slow down", 429, 0.01), Transient("slow down", 403, 0.01)])
+def test_a_limit_leaves_no_doubt(database: Database, refusal: Transient) -> None:
+    def limited_once() -> str:
+        if not tries:
+            tries.append(1)
+            raise refusal
+        return world.act()
+
+    tries: list[int] = []
+    world = World(database)
+    assert world.once(limited_once) == "1"
+    assert world.hidden_for == 0, "nobody has looked for it"
+    assert world.effects.first_tried("key") is None
+
+
+@pytest.mark.parametrize("refusal", [Rejected("invalid", 422), NotFound("who are you?", 404)])
+def test_what_was_refused_is_new_when_it_is_wanted_again(database: Database, refusal: ForgeError) -> None:
+    def refused() -> str:
+        raise refusal
+
+    world = World(database)
+    with pytest.raises(type(refusal)):
+        world.once(refused)
+    assert world.once(world.act) == "1"
+    assert world.hidden_for == 0, "nobody has looked for it"
+    assert world.effects.first_tried("key") is None
+
+
+def test_a_refusal_after_a_lost_answer_leaves_the_doubt(database: Database) -> None:
+    def lost_and_refused() -> str:
+        answers.append(1)
+        raise Transient("the connection was dropped") if len(answers) == 1 else Rejected("invalid", 422)
+
+    answers: list[int] = []
+    world = World(database)
+    with pytest.raises(Rejected):
+        world.once(lost_and_refused)
+    assert world.once(world.act) == "1"
+    assert world.effects.first_tried("key") is not None
+
+
+def test_a_refusal_that_came_after_another_took_over_withdraws_nothing(database: Database) -> None:
+    def sleep_and_be_refused() -> str:
+        World(database)  # it has the claim now
+        raise Rejected("invalid", 422)
+
+    world = World(database)
+    with pytest.raises(Superseded):
+        world.once(sleep_and_be_refused)
+    assert world.effects.intended("key") == ""
 
 
 def test_a_sleeper_that_acts_after_another_keeps_what_that_one_did(database: Database) -> None:
