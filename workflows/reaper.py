@@ -146,8 +146,9 @@ class Reaper:
         return orphan.machine == machine_of(self._me) and self._recovery.adopt(orphan)
 
     def woken(self) -> list[Woken]:
-        """Those who, as of the last look, were declared dead and woke up, once what they had sent must have arrived."""
-        rows = [row for row in self._rows if row.woke_up_at is not None]
+        """Those who were declared dead, woke up, and are not looked after yet, what they had sent having arrived."""
+        with self._database.read() as connection:
+            rows = [row for row in _workers(connection, self._database) if row.woke_up_at is not None]
         return [Woken(row.executor_id, _last_informed(row)) for row in rows if _has_arrived(row)]
 
     def looked_after(self, woken: Woken) -> None:

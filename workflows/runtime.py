@@ -37,6 +37,8 @@ _NEVER_COMES_SECONDS = 60.0
 _SWEEP_SECONDS = 5.0
 _TIME_SECONDS = 3.0
 _TIDY_SECONDS = 60.0
+_AFTER_A_FAILURE_SECONDS = 60.0
+"""When a look after a sleeper that failed is repeated: it reads everything."""
 _SILENCE_MILLISECONDS = 30_000
 _GLANCE_SECONDS = 0.5
 """How often we see whether the processes of this machine's other workers are there."""
@@ -74,7 +76,9 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     _register_queues(limits)
     work_queues(dbos, services.database, (INBOX, RUNS, AGENTS, DEPLOYMENTS), services.proof)
     recovery = DbosRecovery(dbos, services.database, lease.worker.executor_id)
-    _look_after_others(services, Reaper(services.database, lease.worker, recovery), terms)
+    reaper = Reaper(services.database, lease.worker, recovery)
+    _look_after_others(services, reaper, terms)
+    _look_after_sleepers(services, reaper, terms)
     _every(services, _SWEEP_SECONDS, "sweep", lambda: _look_after_runs(services, lease.worker, recovery))
     _every(services, _TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
     seldom = services.retention.every.total_seconds()
@@ -144,11 +148,27 @@ def _look_after_others(services: Services, reaper: Reaper, terms: Terms) -> None
         if time.monotonic() >= due or reaper.a_neighbour_died():
             due = time.monotonic() + terms.look_seconds
             reaper.reap()
+
+    _every(services, min(_GLANCE_SECONDS, terms.look_seconds), "reaper", look)
+
+
+def _look_after_sleepers(services: Services, reaper: Reaper, terms: Terms) -> None:
+    """Repair what they did: one after the other, in a thread that may wait for GitHub without keeping the reaper."""
+    due = time.monotonic()
+
+    def look() -> None:
+        nonlocal due
+        if time.monotonic() < due:
+            return
+        try:
             for woken in reaper.woken():
                 after_a_sleeper(services, woken.since)
                 reaper.looked_after(woken)
+        except Exception:
+            due = time.monotonic() + _AFTER_A_FAILURE_SECONDS
+            raise
 
-    _every(services, min(_GLANCE_SECONDS, terms.look_seconds), "reaper", look)
+    _every(services, terms.look_seconds, "sleepers", look)
 
 
 def _look_for_what_was_lost(services: Services) -> None:

@@ -6,10 +6,12 @@ gone on since.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from bot.domain.errors import NotFound, Rejected
 from bot.domain.rendering import STATE_LABELS, state_label
 from bot.domain.run import Run
 from workflows import converge
@@ -36,7 +38,7 @@ def after_a_sleeper(here: Services, since: datetime) -> int:
         run = here.journal.run(run_id)
         if run is not None:
             _check_runs(here, run, began)
-            _labels(here, run)
+            _unless_gone(run, lambda run=run: _labels(here, run))  # type: ignore[misc]
     return len(changed)
 
 
@@ -47,17 +49,26 @@ def _check_runs(here: Services, run: Run, began: str) -> None:
         keys = list(connection.execute(query.where(effects.c.done_at >= began)).scalars())
     for key in keys:
         here.effects.look_again(key)
-        patiently(lambda key=key: converge.one_check_run(here, run.id, key))  # type: ignore[misc]
+        _unless_gone(run, lambda key=key: converge.one_check_run(here, run.id, key))  # type: ignore[misc]
     if run.head is not None:
         converge.show_again(here, f"{run.id}:check:{run.head}")
 
 
 def _labels(here: Services, run: Run) -> None:
     """The issue's state labels: what is there by mistake is noted as shown, so that the publisher replaces it."""
-    labels = patiently(lambda: here.github.repository(run.started.issue.repo).issue(run.started.issue.number)).labels
+    labels = here.github.repository(run.started.issue.repo).issue(run.started.issue.number).labels
     wanted = state_label(run)
     wrong = [label for label in STATE_LABELS.values() if label in labels and label != wanted]
     if wrong or (wanted is not None and wanted not in labels):
         with here.database.write() as connection:
             now_shows(connection, run.id, "label", wrong[0] if wrong else "")
             converge.publish_again(here, connection, run.id)
+
+
+def _unless_gone(run: Run, look: Callable[[], object]) -> None:
+    """The issue may have been deleted or transferred, or the commit be gone: there is nothing to repair then, and the
+    other runs are looked after all the same."""
+    try:
+        patiently(look)
+    except (NotFound, Rejected) as gone:
+        log.warning("%s: not looked after: %s", run.id, gone)

@@ -1,7 +1,7 @@
 """Several workers: one dies, and another of its machine goes on; one sleeps, and what it then does is undone."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import psutil
@@ -128,6 +128,41 @@ def test_what_no_list_of_comments_tells_is_repaired_after_a_sleeper(new_world: N
     world.waits("the sleeper to be looked after", lambda: not world.query("SELECT 1 FROM workers WHERE pid = 0"))
 
 
+@pytest.mark.parametrize("status", [410, 301], ids=["deleted", "transferred"])
+def test_a_run_whose_issue_is_gone_holds_up_no_look_after_a_sleeper(new_world: NewWorld, status: int) -> None:
+    world, looks = _at_a_gate_without_its_issue(new_world, status)
+    world.waits("the sleeper to be looked after", lambda: not world.query("SELECT 1 FROM workers WHERE pid = 0"))
+    assert looks() == 1
+
+
+def test_takeovers_do_not_wait_for_github_to_tell_what_a_sleeper_did(new_world: NewWorld) -> None:
+    world, looks = _at_a_gate_without_its_issue(new_world, 502)
+    world.waits("the look to be under way", looks)
+    world.executes(_SILENT.format(time.time() - 100))
+    dead = "SELECT 1 FROM workers WHERE executor_id = 'silent' AND declared_dead_at IS NOT NULL"
+    world.waits("the silent one to be found dead", lambda: world.query(dead))
+    assert world.query("SELECT 1 FROM workers WHERE executor_id = 'sleeper'"), "GitHub has not answered yet"
+    world.hub.control("DELETE", "/faults")
+    world.waits("the sleeper to be looked after", lambda: not world.query("SELECT 1 FROM workers WHERE pid = 0"))
+
+
+def _at_a_gate_without_its_issue(new_world: NewWorld, status: int) -> tuple[World, Callable[[], int]]:
+    """A run that waits, GitHub not telling of its issue any more, and a sleeper that has woken up; and how often the
+    issue was asked about since."""
+    world = new_world("sqlite")
+    world.start_service()
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.waits_for_quiet()
+    place = f"/issues/{issue.number}$"
+    fault = {"method": "GET", "path_regex": place, "caller": "installation", "when": "before", "times": None}
+    world.hub.control("POST", "/faults", {**fault, "status": status, "message": "This issue is gone"})
+    before = len(world.requests("GET", place))
+    world.executes(_SLEEPER.format(time.time() - 100, time.time() - 60))
+    return world, lambda: len(world.requests("GET", place)) - before
+
+
 _LIVING = "SELECT 1 FROM workers WHERE declared_dead_at IS NULL"
 _AT_WORK = (
     "SELECT s.workflow_uuid, s.executor_id, w.pid FROM dbos.workflow_status s JOIN workers w USING (executor_id) "
@@ -141,4 +176,8 @@ _ON_ITS_WAY = (
 _SLEEPER = (
     "INSERT INTO workers (executor_id, host, boot_id, pid, pid_started_at, started_at, heartbeat_at, machine, "
     "declared_dead_at, woke_up_at) VALUES ('sleeper', 'far', 'away', 0, 1, '', {0}, 'elsewhere', {0}, {1})"
+)
+_SILENT = (
+    "INSERT INTO workers (executor_id, host, boot_id, pid, pid_started_at, started_at, heartbeat_at, machine) "
+    "VALUES ('silent', 'far', 'away', 1, 1, '', {0}, 'elsewhere')"
 )
