@@ -244,6 +244,13 @@ def publishing_begins(database: Database, run_id: str, workflow_id: str) -> bool
         return projections.publisher(connection, run_id) is None
 
 
+def publishing_failed(database: Database, run_id: str, workflow_id: str) -> None:
+    """The run is not shown as it stands: have the sweep find that, unless a newer publisher is on its way."""
+    with database.write() as connection:
+        nobody_else = (runs.c.run_id == run_id) & runs.c.publisher.is_(None)
+        connection.execute(update(runs).where(nobody_else).values(publisher=workflow_id))
+
+
 def _is_in_a_review(event: Event) -> bool:
     return isinstance(event, CommandGiven) and event.source == "review"
 

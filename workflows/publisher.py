@@ -12,12 +12,13 @@ from bot.domain.errors import NotFound, Rejected
 from bot.domain.refs import IssueRef
 from bot.domain.rendering import STATE_LABELS, Links, check_run, stage_view, state_label, status_view
 from bot.domain.run import Run
-from workflows.claims import Claim
+from workflows.claims import Claim, Superseded
 from workflows.clock import now, stamp
 from workflows.database import insert_or
 from workflows.failpoints import reach
-from workflows.journal import publishing_begins
+from workflows.journal import publishing_begins, publishing_failed
 from workflows.markers import ROOM, find_comment, marked
+from workflows.outages import through_outages
 from workflows.patience import patiently
 from workflows.schema.tables import surfaces
 from workflows.services import Services, services
@@ -32,7 +33,13 @@ def publish(run_id: str, workflow_id: str) -> None:
     here = services()
     claim = here.claims.take(f"run:{run_id}")
     if step("begin", bool, publishing_begins, here.database, run_id, workflow_id):
-        step("publish", type(None), _show, here, run_id, claim)
+        try:
+            step("publish", type(None), _show, here, run_id, claim)
+        except Superseded:
+            raise
+        except Exception:
+            through_outages(lambda: publishing_failed(here.database, run_id, workflow_id))
+            raise
 
 
 def publish_surfaces(here: Services, run: Run, claim: Claim) -> None:

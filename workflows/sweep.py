@@ -12,20 +12,23 @@ from bot.domain.events import MoveMade
 from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Run
+from workflows import projections
 from workflows.drive import record
 from workflows.homecoming import Recovery, bring_home
 from workflows.rewinding import failed_step
-from workflows.schema.tables import attempts, runs
+from workflows.schema.tables import attempts
 from workflows.services import Services
 from workflows.wake import REWOUND, VERSION
 
 log = logging.getLogger("issuewright.sweep")
 LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 _RESTARTS = 5
+_SHOW_AGAIN_SECONDS, _SHOW_SELDOM_SECONDS = 5, 3600
+"""A publisher that fails is repeated after twice the one, then after twice as long each time, up to the other."""
 
 
 def sweep(here: Services, recovery: Recovery) -> int:
-    """One pass over the open runs that do not wait for people; returns how many workflows were started anew."""
+    """One pass over the runs that do not simply wait for people; returns how many workflows were started anew."""
     started = 0
     for run_id in here.journal.unsettled_runs():
         run = here.journal.run(run_id)
@@ -160,13 +163,27 @@ def _deployment_again(here: Services, run: Run, live: set[str]) -> int:
 
 
 def _publisher_again(here: Services, run: Run, live: set[str]) -> int:
+    with here.database.read() as connection:
+        gone = projections.publisher(connection, run.id)
+    if gone is None or gone in live or time.time() < _shown_again_at(run):
+        return 0
     with here.database.write() as connection:
-        publisher = connection.execute(select(runs.c.publisher).where(runs.c.run_id == run.id)).scalar()
-        if publisher is None or publisher in live:
+        if projections.publisher(connection, run.id) != gone:
             return 0
         fresh = here.waker.publish(connection, run.id, f"{run.seq}.{int(time.time() * 1000)}", soon=True)
-        connection.execute(update(runs).where(runs.c.run_id == run.id).values(publisher=fresh))
+        projections.set_publisher(connection, run.id, fresh)
     return 1
+
+
+def _shown_again_at(run: Run) -> float:
+    """When a run may be shown once more: the later, the more publishers have failed since its newest entry. Never
+    given up: what a run shows is how people learn that it needs them."""
+    prefix = f"publish:{run.id}:{run.seq}"
+    failed = DBOS.list_workflows(status="ERROR", workflow_id_prefix=prefix, load_input=False, load_output=False)
+    if not failed:
+        return 0.0
+    wait: int = min(_SHOW_AGAIN_SECONDS * 2 ** len(failed), _SHOW_SELDOM_SECONDS)
+    return max(each.updated_at or 0 for each in failed) / 1000 + wait
 
 
 def _last_error(prefix: str) -> str:

@@ -77,6 +77,22 @@ def test_work_that_a_lost_attempt_left_on_the_branch_is_gone_on_from(new_world: 
     assert world.git("show", f"{ours}:app/health.py") == "HEALTH = 2\n"
 
 
+def test_a_publisher_that_fails_after_the_end_is_repeated(new_world: NewWorld) -> None:
+    world = started(new_world, "nowhere")
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.waits_for_quiet()
+    world.service.fails_at("step.publish.before")
+    world.approves(issue)
+    world.waits_for_entry(issue, "run_finished")
+    live = "SELECT 1 FROM workflow_status WHERE name = 'publish' AND status IN ('PENDING', 'ENQUEUED', 'DELAYED')"
+    world.waits("every publisher to fail", lambda: not world.query(live))
+    assert not world.bot_comments(issue.number, "Merged.")
+    world.service.is_mended("step.publish.before")
+    world.waits("the end to be shown", lambda: world.bot_comments(issue.number, "Merged."))
+    world.waits_for_quiet()
+
+
 def test_a_publisher_that_vanished_is_sent_again_also_after_the_end(new_world: NewWorld) -> None:
     world = started(new_world, "nowhere")
     issue = world.opens_spec("Add a health check")

@@ -2,12 +2,10 @@
 
 import os
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from dbos import DBOS
 
 from bot.adapters.supervisor.files import remove_old
 from tests.workflows.books import RUN, Books
@@ -15,27 +13,9 @@ from workflows.clock import now, stamp
 from workflows.intake import Delivery, store_deliveries
 from workflows.retention import remove_deliveries, remove_workflows, take_turn
 from workflows.runtime import connect_client
-from workflows.wake import APPLICATION, VERSION, Waker, run_of
+from workflows.wake import Waker, run_of
 
 LATER = timedelta(seconds=60)
-
-
-@pytest.fixture
-def launched(books: Books) -> Iterator[Books]:
-    """Books in a process that could work, but listens to no queue."""
-    DBOS(
-        config={
-            "name": APPLICATION,
-            "system_database_url": books.database.dbos_url,
-            "executor_id": "test",
-            "application_version": VERSION,
-            "log_level": "ERROR",
-        }
-    )
-    DBOS.listen_queues([])
-    DBOS.launch()
-    yield books
-    DBOS.destroy()
 
 
 def workflows(books: Books) -> set[str]:
