@@ -147,6 +147,8 @@ class Reaper:
 
     def woken(self) -> list[Woken]:
         """Those who were declared dead, woke up, and are not looked after yet, what they had sent having arrived."""
+        if all(row.woke_up_at is None for row in self._rows):
+            return []
         with self._database.read() as connection:
             rows = [row for row in _workers(connection, self._database) if row.woke_up_at is not None]
         return [Woken(row.executor_id, _last_informed(row)) for row in rows if _has_arrived(row)]
