@@ -24,7 +24,6 @@ ACTS = {
     "review request": ("POST", "/requested_reviewers$"),
     "merge": ("PUT", "/merge$"),
     "close": ("PATCH", "/issues/1$"),
-    "branch": ("DELETE", "/git/refs/"),
 }
 """Every way in which the bot changes GitHub over the API."""
 
@@ -58,6 +57,23 @@ def test_every_answer_to_a_change_is_lost_once(new_world: NewWorld, undisturbed:
         breaks(world, method, path, kind="drop" if len(act) % 2 else "status")
     world.start_service()
     is_undisturbed(world, undisturbed)
+
+
+@pytest.mark.parametrize("kind", ["status", "drop"])
+def test_a_branch_whose_deletion_was_not_answered(new_world: NewWorld, kind: str) -> None:
+    world = new_world("sqlite")
+    world.builder.writes(GOOD)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.waits_for_quiet()
+    breaks(world, "POST", "/git-receive-pack$", kind=kind)
+    branch = world.branch(issue)
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert not [fault for fault in world.hub.control("GET", "/faults") if fault["times"]], "the trouble never came"
+    world.hub.by("acme", "GET", f"/git/ref/heads/{branch}", status=404)
+    assert "run_parked" not in world.kinds(issue)
 
 
 def test_a_list_that_lags_a_little_after_a_lost_answer(new_world: NewWorld, undisturbed: Undisturbed) -> None:
