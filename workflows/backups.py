@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from sqlalchemy import delete
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from bot.domain.errors import UserError
 from workflows.clock import now
@@ -69,14 +69,19 @@ def restore(database: Database, file: Path) -> Path | None:
         back_up(database, kept)
         database.close()
     place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_name(f"{place.name}.restoring")
     try:
-        # SQLite writes it as one transaction: whoever dies here leaves the old database.
-        with closing(_open(file, "ro")) as source, closing(sqlite3.connect(place, timeout=_WAIT_SECONDS)) as target:
+        _remove(draft)
+        _write_marked(file, draft)
+        # SQLite writes it as one transaction: whoever dies here leaves the old database, or one that knows its age.
+        with closing(_open(draft, "rw")) as source, closing(sqlite3.connect(place, timeout=_WAIT_SECONDS)) as target:
             source.backup(target)
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise UserError(f"{place} cannot be written ({error}): stop whatever uses it") from error
+    finally:
+        with suppress(OSError):
+            _remove(draft)
     place.chmod(0o600)
-    restored(database)
     return kept
 
 
@@ -90,6 +95,24 @@ def restored(database: Database) -> datetime:
         connection.execute(delete(workers))
         note_restored(connection, at)
     return at
+
+
+def _write_marked(file: Path, draft: Path) -> None:
+    """A copy of the backup that knows that it is one."""
+    draft.touch(mode=0o600)
+    with closing(_open(file, "ro")) as source, closing(sqlite3.connect(draft)) as copy:
+        source.backup(copy)
+    database = Database(URL.create("sqlite", database=str(draft)).render_as_string())
+    try:
+        restored(database)
+    finally:
+        database.close()
+
+
+def _remove(draft: Path) -> None:
+    """With what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        draft.with_name(f"{draft.name}{suffix}").unlink(missing_ok=True)
 
 
 def _nobody_works(database: Database) -> None:

@@ -12,12 +12,14 @@ from sqlalchemy.exc import OperationalError
 from bot.domain.errors import UserError
 from tests.support.postgres import _find_programs
 from tests.workflows.books import RUN, Books
+from workflows import backups
 from workflows.backups import back_up, restore, restored
 from workflows.claims import Claims
 from workflows.database import Database
 from workflows.effects import Effects
 from workflows.leases import Lease, this_process
 from workflows.maintenance import check_database, database_status, require_schema
+from workflows.restoration import restored_at
 from workflows.schema.migrate import current_revision, migrate
 
 
@@ -192,6 +194,37 @@ def test_a_backup_is_restored_and_the_one_before_is_kept(on_sqlite: Books, tmp_p
     assert kept is not None
     with closing(sqlite3.connect(kept)) as before:
         assert before.execute("SELECT count(*) FROM entries").fetchone() == (3,)
+
+
+def test_a_restore_that_dies_leaves_the_database_before_or_one_that_knows_its_age(
+    on_sqlite: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The contents and the mark arrive together: an old database that does not know its age does things twice."""
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    on_sqlite.starts()
+    back_up(on_sqlite.database, tmp_path / "copy.db")
+    on_sqlite.tries(1)
+    monkeypatch.setattr(backups, "note_restored", dies)
+    with pytest.raises(KeyboardInterrupt):
+        restore(on_sqlite.database, tmp_path / "copy.db")
+    monkeypatch.undo()
+    assert len(on_sqlite.journal.records(RUN)) == 3
+    (kept,) = place(on_sqlite).parent.glob("*.before-*")
+    kept.unlink()  # within the same second the next one has the same name
+    for suffix in ("", "-wal", "-shm"):
+        place(on_sqlite).with_name(f"issuewright.db.restoring{suffix}").write_text("left by one that was killed")
+    restore(on_sqlite.database, tmp_path / "copy.db")
+    assert len(on_sqlite.journal.records(RUN)) == 1
+    with on_sqlite.database.read() as connection:
+        assert restored_at(connection) is not None
+    assert not list(place(on_sqlite).parent.glob("*.restoring*"))
+    assert place(on_sqlite).stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as backup:
+        marks = backup.execute("SELECT count(*) FROM effects WHERE kind = 'restored'").fetchone()
+    assert marks == (0,), "the backup is left as it was"
 
 
 def test_no_restore_under_a_living_worker(on_sqlite: Books, tmp_path: Path) -> None:
