@@ -25,6 +25,8 @@ from workflows.services import Services, services
 from workflows.steps import step
 
 _COMMANDS_SHOWN = 5
+IN_DOUBT = "?"
+"""What a label surface shows when nobody knows."""
 
 
 @DBOS.workflow(name="publish", max_recovery_attempts=None)
@@ -189,10 +191,13 @@ class _Surfaces:
         if before == _digest(wanted or "") or (before is None and wanted is None):
             return
         self._claim.check()
+        # Should we die here, nobody knows which one is there.
+        self._now_shows("label", IN_DOUBT)
         if wanted is not None:
             patiently(lambda: self._repository.add_labels(number, [wanted]))
         reach("surface.label.changed")
-        others = [label for label in STATE_LABELS.values() if label != wanted and before == _digest(label)]
+        may_be_there = {before} if before != _digest(IN_DOUBT) else {_digest(label) for label in STATE_LABELS.values()}
+        others = [label for label in STATE_LABELS.values() if label != wanted and _digest(label) in may_be_there]
         for label in others:
             patiently(lambda label=label: self._repository.remove_label(number, label))  # type: ignore[misc]
         self._now_shows("label", wanted or "")

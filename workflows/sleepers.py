@@ -17,7 +17,7 @@ from bot.domain.run import Run
 from workflows import converge
 from workflows.clock import stamp
 from workflows.patience import patiently
-from workflows.publisher import now_shows
+from workflows.publisher import IN_DOUBT, now_shows
 from workflows.reconciler import reconcile
 from workflows.schema.tables import effects, runs
 from workflows.services import Services
@@ -55,13 +55,13 @@ def _check_runs(here: Services, run: Run, began: str) -> None:
 
 
 def _labels(here: Services, run: Run) -> None:
-    """The issue's state labels: what is there by mistake is noted as shown, so that the publisher replaces it."""
+    """The issue's state labels: where another one is there, the publisher puts right what is."""
     labels = here.github.repository(run.started.issue.repo).issue(run.started.issue.number).labels
     wanted = state_label(run)
     wrong = [label for label in STATE_LABELS.values() if label in labels and label != wanted]
     if wrong or (wanted is not None and wanted not in labels):
         with here.database.write() as connection:
-            now_shows(connection, run.id, "label", wrong[0] if wrong else "")
+            now_shows(connection, run.id, "label", IN_DOUBT)
             converge.publish_again(here, connection, run.id)
 
 

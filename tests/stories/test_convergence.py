@@ -81,3 +81,24 @@ def test_a_check_run_that_was_being_made_when_its_head_was_replaced_is_settled(
     left = "SELECT key, remote_id FROM effects WHERE kind = 'check-run' ORDER BY done_at IS NULL"
     settled = [(made, str(arrived)), (f"{run_id}:check:{head}", None)]
     world.waits("the others to be settled", lambda: world.query(left) == settled)
+
+
+def test_a_label_whose_publisher_died_before_the_next_state_is_removed(new_world: NewWorld) -> None:
+    """It was put, and nobody could note that; by the time that the run is shown again it waits for nobody."""
+    world = new_world("sqlite")
+    world.builder.writes(GOOD)
+    slow = {"method": "POST", "path_regex": "/labels$", "caller": "installation", "kind": "delay", "seconds": 15}
+    world.hub.control("POST", "/faults", {**slow, "when": "after", "times": 1})
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+
+    def labels() -> list[str]:
+        return [label["name"] for label in world.sees(f"/issues/{issue.number}")["labels"]]
+
+    world.waits("the label", lambda: "issuewright: waiting for you" in labels())
+    world.approves(issue)
+    world.waits_for_entry(issue, "approved")
+    world.kill_service()
+    world.start_service()
+    world.waits_for_the_end(issue)
+    assert labels() == ["spec", "issuewright: merged"]
