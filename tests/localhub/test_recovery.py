@@ -53,7 +53,7 @@ def test_nothing_serves_half_a_request_after_it(own_hub: Localhub) -> None:
         login = base64.b64encode(url.userinfo).decode()
         caller.sendall(f"{head}Authorization: Basic {login}\r\n\r\n0032".encode())
         hub = psutil.Process(own_hub.process.pid)
-        server = wait_for("git", lambda: [p for p in hub.children() if "git-http-backend" in p.name()])[0]
+        server = wait_for("git", lambda: hub.children(recursive=True))[0]
         own_hub.kill()
         wait_for("git's end", lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.decisions import Ignored, Start
-from bot.domain.entries import PullRequestClosed, RunFinished
+from bot.domain.entries import RunFinished
 from bot.domain.errors import UserError
 from bot.domain.events import CommandGiven, IssueLabelled
 from bot.domain.fold import fold
@@ -88,7 +88,6 @@ def test_a_command_of_an_archived_run_is_neither_obeyed_nor_answered_again(books
     books.journal.decide(said, facts(), of=ISSUE)
     effects, claim = Effects(books.database), Claims(books.database, "test").take("test")
     effects.repeatable(f"{said.cause}:reaction", "reaction", lambda: None, claim=claim, run_id=None)
-    books.records(PullRequestClosed(by=MONA))
     books.records(RunFinished(outcome="cancelled"))
     books.executes("UPDATE runs SET publisher = NULL")
     assert archive_run(books.database, RUN, tmp_path) is not None

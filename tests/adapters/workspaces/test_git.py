@@ -1,5 +1,6 @@
 """The runner alone, on a git directory whose own configuration is hostile; and snapshots against git's own."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -95,18 +96,18 @@ def test_a_snapshot_is_what_git_add_would_have_taken(
     for act, name, text in acts:
         path = root / name
         if act in ("write", "link"):
-            subprocess.run(["rm", "-rf", "--", str(path)], check=True)
             for parent in reversed(path.relative_to(root).parents):
                 if (root / parent).is_symlink() or (root / parent).is_file():
                     (root / parent).unlink()
                 (root / parent).mkdir(exist_ok=True)
+            subprocess.run(["rm", "-rf", "--", str(path)], check=True)
             if act == "write":
                 path.write_text(text)
             else:
                 path.symlink_to("README.md")
-        elif act == "remove":
+        elif act == "remove" and not any((root / parent).is_symlink() for parent in path.relative_to(root).parents):
             subprocess.run(["rm", "-rf", "--", str(path)], check=True)
-        elif path.is_file() and not path.is_symlink():
+        elif act == "chmod" and os.path.isfile(path) and not path.is_symlink():
             path.chmod(0o755)
     snapshot = workspaces.snapshot(workspace)
     git("add", "-A", cwd=root)
