@@ -68,7 +68,8 @@ class Handoff(Value):
     contents: dict[str, str] = Field(default_factory=dict)
     ours: str | None = None
     moved_to: str | None = None
-    refusal: str | None = None
+    # Left out where there is none, so that an older release can read the others.
+    refusal: str | None = Field(default=None, exclude_if=lambda refusal: refusal is None)
 
 
 def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Workspace:
@@ -78,15 +79,14 @@ def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Worksp
     kept = (recall(here, run, tried, ref) or _kept_before(run, ref)) if tried.started.mode == "work" else None
     start = tried.started.start_commit
 
-    def begun() -> Workspace:
-        prepared = here.workspaces.prepare(ref, repo, start=start, carry=kept)
-        workspace = prepared.model_copy(update={"machine": here.machine})
+    def prepared() -> Workspace:
+        workspace = here.workspaces.prepare(ref, repo, start=start, carry=kept)
         if tried.started.mode == "work":
             bring_spec(here, run, workspace)
             bring_artifacts(here, run, workspace)
         return workspace
 
-    return patiently(begun)
+    return patiently(prepared)
 
 
 def run_agent(
@@ -172,7 +172,7 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
     """The handoff: one commit with trailers, pushed if the branch still is where the work began."""
     message = handoff_message(run, tried, work.result, agent=_agent_name(here, run, ref))
     workspace, parent = work.workspace, work.parent
-    if not is_here(workspace, here.machine):
+    if not is_here(workspace):
         return _handed_on_already(here, run, ref, work, claim)
     ours = here.workspaces.commit(workspace, tree=work.tree, parent=parent, message=message, at=tried.started_at)
     expected = None if run.head is None and parent == run.started.base_sha else parent

@@ -39,7 +39,7 @@ def bring_home(here: Services, recovery: Recovery) -> int:
 
 def _goes_on(here: Services, recovery: Recovery, workflow: WorkflowStatus) -> bool:
     workspace = _workspace(workflow.workflow_id)
-    if workspace is not None and is_here(workspace, here.machine):
+    if workspace is not None and is_here(workspace):
         return recovery.fetch(workflow.workflow_id)
     if workspace is not None and _seconds_since(here, workflow.updated_at or 0) < _PATIENCE_SECONDS:
         log.info("%s waits for the machine that has its files", workflow.workflow_id)

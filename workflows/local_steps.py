@@ -21,9 +21,8 @@ class Elsewhere(Exception):
 class LocalSteps:
     """Records steps like `step`, each of which raises Elsewhere on a machine that the workspace is not on."""
 
-    def __init__(self, workspace: Workspace, machine: str) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._machine = machine
 
     def step(
         self,
@@ -36,14 +35,13 @@ class LocalSteps:
         """Call `work` once, beside the workspace's files, and record its value of type `shape`."""
 
         def beside() -> Result:
-            if not is_here(self._workspace, self._machine):
+            if not is_here(self._workspace):
                 raise Elsewhere
             return work(*arguments, **named)
 
         return step(name, shape, beside)
 
 
-def is_here(workspace: Workspace, machine: str) -> bool:
-    """Whether the workspace's files are on this machine. Another one may have a folder of that name, left from an
-    execution that it did not bring to an end."""
-    return workspace.machine in (None, machine) and Path(workspace.path).is_dir()
+def is_here(workspace: Workspace) -> bool:
+    """Whether the workspace's files are on this machine."""
+    return Path(workspace.path).is_dir()

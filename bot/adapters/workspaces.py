@@ -94,7 +94,12 @@ class Workspaces:
         lease = f"--force-with-lease={ref}:{commit_id(expected)}"
         words = ("push", "--porcelain", "--no-verify", lease, "origin", f":{ref}")
         output = self._mirrors.over_network(mirror, mirror.git, *words, statuses=(0, 1))
-        return deletion_result(output, head=lambda: self._remote_head(mirror, branch))
+        gone = deletion_result(output, head=lambda: self._remote_head(mirror, branch))
+        if gone:
+            # What was on it last stays known here: a database that comes back from a backup asks for it.
+            tracking = f"refs/remotes/origin/{ref.removeprefix('refs/heads/')}"
+            mirror.git.run("update-ref", tracking, expected, statuses=(0, 128))
+        return gone
 
     def publish_ref(self, repo: RepoRef, sha: str, ref: str) -> None:
         """Have a ref outside the branches (`refs/issuewright/…`) point to a commit on GitHub, whatever it was."""

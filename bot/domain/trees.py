@@ -57,15 +57,13 @@ class Identity(Value):
 
 class Workspace(Value):
     """An attempt's worktree. `path` is absolute; `start` is the commit it was made from; `carried` is the kept
-    commit whose files were laid into it, None when it began as `start`; `machine` is where it is (None: an older
-    release has not said)."""
+    commit whose files were laid into it, None when it began as `start`."""
 
     attempt: AttemptRef
     repo: RepoRef
     path: str
     start: str
     carried: str | None = None
-    machine: str | None = None
 
 
 class ChangedFile(Value):
