@@ -42,7 +42,7 @@ def attempt(run_id: str, stage: str, number: int) -> None:
     try:
         finished = _recheck(here, run, tried, ref) if tried.started.mode == "recheck" else _work(here, run, tried, ref)
     except Elsewhere as gone:
-        finished = _ended(ref, AgentResult(status=AgentStatus.LOST, detail=str(gone)))
+        finished = lost(ref, str(gone))
     reach("attempt.finished")
     outcome = MoveMade(entry=finished, cause=f"attempt:{stage}:{number}:finished")
     step("record", Decision, record, here, run_id, outcome)
@@ -60,8 +60,7 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
     try:
         return _hand_on(here, run, tried, ref, workspace, result, claim)
     except Elsewhere as gone:
-        # What it has cost stays spent.
-        return _ended(ref, result.model_copy(update={"status": AgentStatus.LOST, "detail": str(gone)}))
+        return lost(ref, str(gone), result)
 
 
 def _hand_on(
@@ -130,6 +129,12 @@ def _recheck(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Attem
     judgement = local.step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, snapshot)
     handoff = step("digest", Handoff, steps.digest, here, run, head, parent=head)
     return _ended(ref, AgentResult(status=AgentStatus.OK), judgement=judgement, handoff=handoff)
+
+
+def lost(ref: AttemptRef, why: str, answered: AgentResult | None = None) -> AttemptFinished:
+    """The end of an attempt whose work is gone: what its agent said counts no more, but what it has cost is spent."""
+    spent = answered.model_dump(include={"cost_usd", "input_tokens", "output_tokens", "seconds"}) if answered else {}
+    return _ended(ref, AgentResult(status=AgentStatus.LOST, detail=why, **spent))
 
 
 def _ended(

@@ -189,13 +189,12 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
     try:
         here.effects.once(f"{key}:{ours}", "push", act, find=None, claim=claim, run_id=run.id, intended=ours)
     except Rejected as refusal:
-        if not moved and not refusal.status:
-            # The rules for what may be pushed; a status would speak of whether we may push at all.
-            here.effects.withdraw(f"{key}:{ours}")
-            return Handoff(refusal=str(refusal))
-        if not moved:
-            raise
-        return Handoff(ours=ours, moved_to=moved[0].head)
+        if moved:
+            return Handoff(ours=ours, moved_to=moved[0].head)
+        if refusal.status:
+            raise  # A status speaks of whether we may push at all: no agent can mend that.
+        here.effects.withdraw(f"{key}:{ours}")
+        return Handoff(refusal=str(refusal))
     return digest(here, run, ours, parent=parent)
 
 

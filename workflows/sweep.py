@@ -6,13 +6,14 @@ import time
 from dbos import DBOS, WorkflowStatus, error
 from sqlalchemy import select, update
 
-from bot.domain.agents import AgentResult, AgentStatus
-from bot.domain.entries import AttemptFinished, DeploymentFinished, RunParked
+from bot.domain.agents import AgentResult
+from bot.domain.entries import DeploymentFinished, RunParked
 from bot.domain.events import MoveMade
 from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Run
 from workflows import projections
+from workflows.attempt import lost
 from workflows.drive import record
 from workflows.homecoming import Recovery, bring_home
 from workflows.rewinding import failed_step
@@ -96,18 +97,8 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     # First parked, then ended: the other way round a driver would start the next attempt in between.
     parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
     record(here, run.id, MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}"))
-    paid = _paid(last)
-    lost = AttemptFinished(
-        stage=ref.stage,
-        number=ref.number,
-        status=AgentStatus.LOST,
-        detail=detail,
-        cost_usd=paid.cost_usd,
-        input_tokens=paid.input_tokens,
-        output_tokens=paid.output_tokens,
-        seconds=paid.seconds,
-    )
-    record(here, run.id, MoveMade(entry=lost, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
+    finished = lost(ref, detail, _answer(last))
+    record(here, run.id, MoveMade(entry=finished, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
     return 0
 
 
@@ -116,11 +107,11 @@ def _newest(prefix: str) -> WorkflowStatus | None:
     return found[0] if found else None
 
 
-def _paid(workflow: WorkflowStatus | None) -> AgentResult:
-    """What the attempt's agent has answered, for it stays spent; an empty result when it has not."""
+def _answer(workflow: WorkflowStatus | None) -> AgentResult | None:
+    """What the attempt's agent has answered; None when it has not."""
     steps = DBOS.list_workflow_steps(workflow.workflow_id) if workflow else []
-    answered = (step["output"] for step in steps if step["function_name"] == "agent" and step["output"])
-    return AgentResult.model_validate(next(answered, {"status": AgentStatus.LOST}))
+    answered = next((step["output"] for step in steps if step["function_name"] == "agent" and step["output"]), None)
+    return None if answered is None else AgentResult.model_validate(answered)
 
 
 def _rewind(run: Run, workflow_id: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bot.adapters.git import Git
-from bot.adapters.mirrors import Mirrors, branch_ref, commit_id
+from bot.adapters.mirrors import Mirrors, commit_id, tracking_ref
 from bot.domain.errors import NotFound
 from bot.domain.refs import RepoRef
 
@@ -34,7 +34,7 @@ def parents(git: Git, commit: str) -> int:
 
 def commits_on(git: Git, branch: str, *, since: str) -> list[str]:
     """The commits of a branch, as the mirror last saw it, that `since` does not contain; none when it is gone."""
-    ref = branch_ref(branch).replace("refs/heads/", "refs/remotes/origin/", 1)
+    ref = tracking_ref(branch)
     for name in (ref, since):
         if git.run("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}", statuses=(0, 1, 128)).status:
             return []

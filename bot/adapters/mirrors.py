@@ -165,8 +165,13 @@ def _refspec(ref: str) -> str:
         return f"+{ref}:refs/issuewright/wanted/{ref}"
     if ref.startswith("refs/") and not ref.startswith("refs/heads/"):
         return f"+{ref}:refs/remotes/origin-{ref.removeprefix('refs/')}"
-    branch = branch_ref(ref.removeprefix("refs/heads/"))
-    return f"+{branch}:refs/remotes/origin/{branch.removeprefix('refs/heads/')}"
+    branch = ref.removeprefix("refs/heads/")
+    return f"+{branch_ref(branch)}:{tracking_ref(branch)}"
+
+
+def tracking_ref(branch: str) -> str:
+    """Where a mirror keeps the branch as it last saw it; ValueError as for `branch_ref`."""
+    return branch_ref(branch).replace("refs/heads/", "refs/remotes/origin/", 1)
 
 
 def branch_ref(branch: str) -> str:

@@ -16,7 +16,7 @@ from bot.adapters.git import Git, Remote
 from bot.adapters.git_commits import commit_tree, drop_refs, keep_ref, unneeded_refs
 from bot.adapters.git_errors import GitFailed
 from bot.adapters.git_push import deletion_result, push_result
-from bot.adapters.mirrors import Mirror, Mirrors, branch_ref, commit_id
+from bot.adapters.mirrors import Mirror, Mirrors, branch_ref, commit_id, tracking_ref
 from bot.domain.checks.work import Contents
 from bot.domain.errors import NotFound, Transient
 from bot.domain.refs import AttemptRef, RepoRef
@@ -97,8 +97,7 @@ class Workspaces:
         gone = deletion_result(output, head=lambda: self._remote_head(mirror, branch))
         if gone:
             # What was on it last stays known here: a database that comes back from a backup asks for it.
-            tracking = f"refs/remotes/origin/{ref.removeprefix('refs/heads/')}"
-            mirror.git.run("update-ref", tracking, expected, statuses=(0, 128))
+            mirror.git.run("update-ref", tracking_ref(branch), expected, statuses=(0, 128))
         return gone
 
     def publish_ref(self, repo: RepoRef, sha: str, ref: str) -> None:

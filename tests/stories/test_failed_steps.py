@@ -1,7 +1,7 @@
 """A step of an attempt fails after the agent has answered: the attempt goes on from there, with what was paid for."""
 
 from tests.stories.conftest import NewWorld
-from tests.stories.world import GOOD
+from tests.stories.world import GOOD, World
 
 NO_SECRETS = """#!/bin/sh
 while read -r old new ref; do
@@ -10,11 +10,16 @@ done
 """
 
 
+def answers_pushes(world: World, status: int) -> None:
+    """Have GitHub answer the next two pushes with that status, after it has said that they may be made."""
+    fault = {"path_regex": "git-receive-pack$", "caller": "installation", "status": status, "times": 2}
+    world.hub.control("POST", "/faults", fault)
+
+
 def test_a_push_that_is_refused_once(new_world: NewWorld, database: str) -> None:
     """The agent's files are in its workspace alone: who begins the attempt anew has them no more."""
     world = new_world(database)
-    fault = {"path_regex": "git-receive-pack$", "caller": "installation", "status": 400, "times": 2}
-    world.hub.control("POST", "/faults", fault)
+    answers_pushes(world, 400)
     world.start_service()
     world.builder.writes(GOOD)
     issue = world.opens_spec("Add a health check")
@@ -28,8 +33,7 @@ def test_a_push_that_is_refused_once(new_world: NewWorld, database: str) -> None
 def test_a_push_that_comes_too_soon(new_world: NewWorld) -> None:
     """It may be pushed, as was said before anything was sent: a 403 after that asks for patience, and fails nothing."""
     world = new_world("sqlite")
-    limit = {"path_regex": "git-receive-pack$", "caller": "installation", "status": 403, "times": 2}
-    world.hub.control("POST", "/faults", limit)
+    answers_pushes(world, 403)
     world.start_service()
     world.builder.writes(GOOD)
     issue = world.opens_spec("Add a health check")

@@ -74,9 +74,9 @@ def get_pull(call: Call) -> object:
     return full_pull_json(call.view, repo, *find_pull(call.hub, repo, call.number))
 
 
-def _own_or(call: Call, repo: Repo, issue: Issue, role: Role) -> None:
-    """Raise 403 unless the caller wrote the pull request or has that role."""
-    own = issue.author_id == call.actor.user.id
+def own_or(call: Call, repo: Repo, author_id: int, role: Role) -> None:
+    """Raise 403 unless the caller wrote it (a pull request, a review, a line comment) or has that role."""
+    own = author_id == call.actor.user.id
     if not own and not may(call.hub, call.caller, repo, role, RESOURCE, "write"):
         raise forbidden("Must have admin rights to Repository.")
 
@@ -86,7 +86,7 @@ def edit_pull(call: Call) -> object:
     """GitHub's `pulls/update`."""
     repo, body, by = call.repo(Role.READ, RESOURCE, "write"), call.body(), call.actor
     issue, _ = find_pull(call.hub, repo, call.number)
-    _own_or(call, repo, issue, Role.WRITE)
+    own_or(call, repo, issue.author_id, Role.WRITE)
     state, base = optional_text(body, "state"), optional_text(body, "base")
     if state not in (None, "open", "closed"):
         raise invalid("PullRequest", "state", "invalid")
@@ -175,7 +175,7 @@ def request_reviewers(call: Call) -> object:
     """GitHub's `pulls/request-reviewers`."""
     repo = call.repo(Role.READ, RESOURCE, "write")
     issue, pull = find_pull(call.hub, repo, call.number)
-    _own_or(call, repo, issue, Role.TRIAGE)
+    own_or(call, repo, issue.author_id, Role.TRIAGE)
     pulls.request_reviewers(call.hub, repo, issue, _reviewers(call, repo, issue), call.actor)
     return pull_json(call.view, repo, again(call.hub, issue), pull)
 
@@ -185,6 +185,6 @@ def withdraw_reviewers(call: Call) -> object:
     """GitHub's `pulls/remove-requested-reviewers`."""
     repo = call.repo(Role.READ, RESOURCE, "write")
     issue, pull = find_pull(call.hub, repo, call.number)
-    _own_or(call, repo, issue, Role.TRIAGE)
+    own_or(call, repo, issue.author_id, Role.TRIAGE)
     pulls.withdraw_reviewers(call.hub, repo, issue, _reviewers(call, repo, issue), call.actor)
     return pull_json(call.view, repo, again(call.hub, issue), pull)

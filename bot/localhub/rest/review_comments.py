@@ -4,12 +4,11 @@ from typing import Any
 
 from bot.localhub import review_comments, reviews
 from bot.localhub.api import Call, Routes
-from bot.localhub.auth import may
-from bot.localhub.errors import ApiError, forbidden, not_found
+from bot.localhub.errors import ApiError, not_found
 from bot.localhub.people import Role
 from bot.localhub.records import Issue, Repo, Review, ReviewComment
 from bot.localhub.rest.parameters import optional_number, optional_text, text
-from bot.localhub.rest.pulls import PULL, RESOURCE
+from bot.localhub.rest.pulls import PULL, RESOURCE, own_or
 from bot.localhub.review_comments import LineComment
 from bot.localhub.shapes.review_comments import legacy_review_comment_json, review_comment_json
 from bot.localhub.threads import find_pull
@@ -120,9 +119,7 @@ def edit_review_comment(call: Call) -> object:
     """GitHub's `pulls/update-review-comment`."""
     repo, by = call.repo(Role.READ, RESOURCE, "write"), call.actor
     issue, comment = _find(call, repo)
-    own = comment.author_id == by.user.id
-    if not own and not may(call.hub, call.caller, repo, Role.WRITE, RESOURCE, "write"):
-        raise forbidden("Must have admin rights to Repository.")
+    own_or(call, repo, comment.author_id, Role.WRITE)
     edited = review_comments.edit(call.hub, repo, issue, comment, text(call.body(), "body", KIND), by)
     return review_comment_json(call.view, repo, issue, edited)
 

@@ -2,12 +2,11 @@
 
 from bot.localhub import reviews
 from bot.localhub.api import Call, Routes
-from bot.localhub.auth import may
-from bot.localhub.errors import ApiError, forbidden, not_found
+from bot.localhub.errors import ApiError, not_found
 from bot.localhub.people import Role
 from bot.localhub.records import Issue, Repo, Review
 from bot.localhub.rest.parameters import optional_text, text
-from bot.localhub.rest.pulls import PULL, RESOURCE
+from bot.localhub.rest.pulls import PULL, RESOURCE, own_or
 from bot.localhub.rest.review_comments import line_comments
 from bot.localhub.shapes.pulls import review_json
 from bot.localhub.threads import find_pull
@@ -73,9 +72,7 @@ def update_review(call: Call) -> object:
     """GitHub's `pulls/update-review`."""
     repo, by = call.repo(Role.READ, RESOURCE, "write"), call.actor
     issue, review = _find(call, repo)
-    own = review.author_id == by.user.id
-    if not own and not may(call.hub, call.caller, repo, Role.WRITE, RESOURCE, "write"):
-        raise forbidden("Must have admin rights to Repository.")
+    own_or(call, repo, review.author_id, Role.WRITE)
     edited = reviews.edit(call.hub, repo, issue, review, text(call.body(), "body", "PullRequestReview"), by)
     return review_json(call.view, repo, issue, edited)
 
