@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from bot.localhub.ci_records import CheckRun, CheckSuite, Status
-from bot.localhub.clock import iso
+from bot.localhub.clock import as_made, iso
 from bot.localhub.errors import ApiError, invalid, refuse_long
 from bot.localhub.hub import Hub
 from bot.localhub.records import Actor, Repo
@@ -157,8 +157,7 @@ def _suite(hub: Hub, repo: Repo, app_id: int, sha: str) -> CheckSuite:
             app_id=app_id,
             head_sha=sha,
             head_branch=branch,
-            created_at=iso(),
-            updated_at=iso(),
+            **as_made(),
         )
         suite = hub.store.one(CheckSuite, sql, repo.id, app_id, sha)
     assert suite is not None

@@ -10,6 +10,12 @@ def iso(moment: float | None = None) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def as_made() -> dict[str, str]:
+    """`created_at` and `updated_at` of something new: one moment, or it would look as if it had been edited."""
+    moment = iso()
+    return {"created_at": moment, "updated_at": moment}
+
+
 def epoch(text: str) -> float:
     """Seconds since the epoch of an ISO time; raises ValueError when it is none."""
     parsed = datetime.fromisoformat(text)

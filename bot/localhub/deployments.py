@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.localhub.checks_state import Outcome, outcome_of, outcomes
 from bot.localhub.ci_records import Deployment, DeploymentStatus
-from bot.localhub.clock import iso
+from bot.localhub.clock import as_made, iso
 from bot.localhub.errors import ApiError, invalid, not_found
 from bot.localhub.hub import Hub
 from bot.localhub.records import Actor, Repo
@@ -45,8 +45,7 @@ def create(hub: Hub, repo: Repo, wanted: Json, by: Actor) -> Deployment:
         production=int(bool(wanted.get("production_environment", environment == "production"))),
         creator_id=by.user.id,
         via_app=by.via_app,
-        created_at=iso(),
-        updated_at=iso(),
+        **as_made(),
         born=time.time(),
     )
     made = find_deployment(hub, repo, deployment_id)

@@ -2,7 +2,7 @@
 
 import time
 
-from bot.localhub.clock import iso
+from bot.localhub.clock import as_made, iso
 from bot.localhub.errors import invalid, refuse_long
 from bot.localhub.hub import Hub
 from bot.localhub.issue_events import note, touch
@@ -43,8 +43,7 @@ def new_thread(hub: Hub, repo: Repo, title: str, body: str | None, by: Actor, is
         state="open",
         author_id=by.user.id,
         via_app=by.via_app,
-        created_at=iso(),
-        updated_at=iso(),
+        **as_made(),
         born=time.time(),
     )
     issue = hub.store.one(Issue, "SELECT * FROM issues WHERE id = ?", issue_id)
@@ -141,8 +140,7 @@ def comment(hub: Hub, repo: Repo, issue: Issue, body: str, by: Actor) -> Comment
         author_id=by.user.id,
         via_app=by.via_app,
         body=body,
-        created_at=iso(),
-        updated_at=iso(),
+        **as_made(),
         born=time.time(),
     )
     touch(hub, issue)

@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
-from bot.localhub.clock import iso
+from bot.localhub.clock import as_made, iso
 from bot.localhub.errors import invalid
 from bot.localhub.git import Git, Signature
 from bot.localhub.hub import Hub
@@ -46,8 +46,7 @@ def create_repository(
         private=int(private),
         default_branch=default_branch,
         next_number=1,
-        created_at=iso(),
-        updated_at=iso(),
+        **as_made(),
         pushed_at=iso(),
     )
     repo = hub.repo(repo_id)

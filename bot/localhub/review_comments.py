@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from bot.localhub.clock import iso
+from bot.localhub.clock import as_made, iso
 from bot.localhub.errors import ApiError, not_found, refuse_long
 from bot.localhub.git import FileChange
 from bot.localhub.hub import Hub
@@ -99,8 +99,7 @@ def _insert(hub: Hub, issue: Issue, review: Review, body: str, by: Actor, **wher
         review_id=review.id,
         author_id=by.user.id,
         body=body,
-        created_at=iso(),
-        updated_at=iso(),
+        **as_made(),
         born=time.time(),
         **where,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bot.localhub.ci_records import WorkflowRun
-from bot.localhub.clock import iso
+from bot.localhub.clock import as_made, iso
 from bot.localhub.errors import ApiError, not_found
 from bot.localhub.hub import Hub
 from bot.localhub.records import Actor, Repo
@@ -115,8 +115,7 @@ def _start(
         inputs=json.dumps(inputs),
         status="queued",
         actor_id=by.user.id,
-        created_at=iso(),
-        updated_at=iso(),
+        **as_made(),
         born=time.time(),
     )
     return find_run(hub, repo, run_id)

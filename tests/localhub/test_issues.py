@@ -1,9 +1,12 @@
 """Issues: what lists show, what is refused, what leaves a trail."""
 
+import itertools
+import time
 from typing import Any
 
 import pytest
 
+from bot.localhub.clock import as_made
 from tests.localhub.harness import Localhub
 
 
@@ -123,3 +126,10 @@ def test_deleted_comments_are_gone(hub: Localhub) -> None:
     hub.by("sam", "GET", f"/issues/comments/{gone}", status=404)
     assert [comment["id"] for comment in hub.by("sam", "GET", "/issues/1/comments")] == [kept]
     assert [comment["id"] for comment in hub.by("sam", "GET", "/issues/comments")] == [kept]
+
+
+def test_what_is_new_was_made_and_changed_at_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would look edited where a second ends between the two, and nobody heeds an edited command."""
+    seconds = itertools.count(1_000)
+    monkeypatch.setattr(time, "time", lambda: next(seconds))
+    assert len(set(as_made().values())) == 1
