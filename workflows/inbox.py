@@ -25,7 +25,8 @@ from bot.domain.events import (
     ReviewWasDismissed,
 )
 from bot.domain.facts import Facts
-from bot.domain.payloads import read_delivery
+from bot.domain.forge import ShownIssue
+from bot.domain.payloads import read_delivery, shown_issue
 from bot.domain.refs import IssueRef
 from workflows.claims import Claim, Superseded
 from workflows.clock import now, stamp
@@ -60,7 +61,7 @@ def inbox(delivery_id: str) -> None:
     try:
         events = step("read", tuple[Event, ...], _events, here, delivery_id)
         for event in events:
-            handle(here, event, claim)
+            handle(here, event, claim, delivery_id)
     except Superseded:
         raise
     except Exception as error:
@@ -101,15 +102,15 @@ def hear(here: Services, event: Event) -> bool:
     return True
 
 
-def handle(here: Services, event: Event, claim: Claim) -> Decision:
-    """Decide one event, and acknowledge it where the person who caused it can see that."""
-    decision = step("decide", Decision, decide, here, event)
+def handle(here: Services, event: Event, claim: Claim, delivery_id: str | None = None) -> Decision:
+    """Decide one event (which a delivery told of), and acknowledge it where the person who caused it can see that."""
+    decision = step("decide", Decision, decide, here, event, delivery_id)
     reach("inbox.decided")
     step("acknowledge", type(None), acknowledge, here, event, decision, claim)
     return decision
 
 
-def decide(here: Services, event: Event) -> Decision:
+def decide(here: Services, event: Event, delivery_id: str | None = None) -> Decision:
     """What the event means, recorded. Facts that went stale meanwhile are gathered again."""
     issue = issue_of(event)
     cause = known_cause(event, Facts(now=now(), bot=patiently(here.github.bot)))
@@ -119,7 +120,7 @@ def decide(here: Services, event: Event) -> Decision:
     for _ in range(_LOOKS):
         run_id = here.journal.open_run_of(issue)
         run = here.journal.run(run_id) if run_id else None
-        facts = gather(here, event, run)
+        facts = gather(here, event, run, _shown(here, event, delivery_id))
         seq = run.seq if run is not None and isinstance(event, PullRequestChanged) else None
         try:
             return here.journal.decide(event, facts, of=issue, seq=seq)
@@ -174,6 +175,17 @@ def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
         return ()
     # An App may be installed on more than this service was told to serve.
     return tuple(event for event in found if issue_of(event).repo in here.repositories)
+
+
+def _shown(here: Services, event: Event, delivery_id: str | None) -> ShownIssue | None:
+    """The issue as it was labelled. It is read here, and not handed on with the event: what a step records is read by
+    older releases, too."""
+    if delivery_id is None or not isinstance(event, IssueLabelled):
+        return None
+    small = (deliveries.c.id == delivery_id) & (func.length(deliveries.c.payload) <= _LARGE)
+    with here.database.read() as connection:
+        payload = connection.execute(select(deliveries.c.payload).where(small)).scalar()
+    return None if payload is None else shown_issue(_as_we_call_it(here, json.loads(payload)))
 
 
 def _as_we_call_it(here: Services, payload: dict[str, Any]) -> dict[str, Any]:

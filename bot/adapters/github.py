@@ -154,9 +154,9 @@ class Repository(PullRequestActs, DeploymentActs):
     def latest_label(self, number: int, label: str) -> Label | None:
         """Who last put `label` on the issue, if anybody did. 1 request for the first 100 events of the issue,
         beyond them 1 more as a rule."""
-        for event in newest_events(self._api, number):
+        for place, event in enumerate(newest_events(self._api, number)):
             if event.event == "labeled" and is_same_label(event.label.name, label):
-                return snapshots.label(event)
+                return snapshots.label(event, is_last=place == 0)
         return None
 
     @forge_errors

@@ -44,9 +44,10 @@ def issue(repo: RepoRef, found: GithubIssue) -> Issue:
     )
 
 
-def label(event: IssueEvent) -> Label:
-    """A `labeled` event."""
-    return Label(event_id=event.id, name=event.label.name, actor=actor(event.actor), at=_utc(event.created_at))
+def label(event: IssueEvent, *, is_last: bool) -> Label:
+    """A `labeled` event, which may be the issue's last."""
+    who, at = actor(event.actor), _utc(event.created_at)
+    return Label(event_id=event.id, name=event.label.name, actor=who, at=at, is_last=is_last)
 
 
 def comment(issue_number: int, found: IssueComment) -> Comment:

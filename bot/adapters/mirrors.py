@@ -111,6 +111,12 @@ class Mirrors:
         """Run git against the repository on GitHub, called `origin` for the time of this one process."""
         return git.run(*arguments, remote=self._remote(mirror.repo), statuses=statuses)
 
+    def ask(self, repo: RepoRef, *arguments: str) -> Output:
+        """Run git against the repository on GitHub from outside of any repository: nothing of it need be here."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with _naming(repo):
+            return Git(self._directory, protocols=self._protocols).run(*arguments, remote=self._remote(repo))
+
     def fetch(self, mirror: Mirror, *refs: str) -> None:
         """Bring the mirror up to date: all branches, or these branches, full refs or commit ids."""
         with self.lock(mirror) as held:
@@ -133,10 +139,8 @@ class Mirrors:
         specs = [_refspec(ref) for ref in refs] or ["+refs/heads/*:refs/remotes/origin/*"]
         # A branch that is gone must not stand in the way of another beneath its name.
         prune = [] if refs else ["--prune"]
-        try:
+        with _naming(mirror.repo):
             self.over_network(mirror, git, *words, *prune, "origin", *specs)
-        except NotFound as error:
-            raise NotFound(f"{mirror.repo}: {error.message}", error.status) from None
 
     def _clone(self, mirror: Mirror, held: Git) -> None:
         fresh = mirror.path.with_suffix(".new")
@@ -151,6 +155,15 @@ class Mirrors:
             raise
         (fresh / "issuewright").mkdir()
         fresh.rename(mirror.path)
+
+
+@contextmanager
+def _naming(repo: RepoRef) -> Iterator[None]:
+    """What is not found says of which repository that is."""
+    try:
+        yield
+    except NotFound as error:
+        raise NotFound(f"{repo}: {error.message}", error.status) from None
 
 
 def commit_id(text: str) -> str:

@@ -65,8 +65,12 @@ class Workspaces:
         self._mirrors.fetch(self._mirrors.open(repo), *refs)
 
     def remote_head(self, repo: RepoRef, branch: str) -> str | None:
-        """The commit that the branch points to on GitHub now; None when it does not exist."""
-        return self._remote_head(self._mirrors.open(repo), branch)
+        """The commit that the branch points to on GitHub now; None when it does not exist. Needs no mirror."""
+        ref = branch_ref(branch)
+        listed = self._mirrors.ask(repo, "ls-remote", "--quiet", "origin", ref).stdout
+        # The server matches the end of names: `refs/heads/x` also finds `refs/heads/refs/heads/x`.
+        lines = [line.split("\t") for line in listed.decode().splitlines()]
+        return next((sha for sha, name in lines if name == ref), None)
 
     def push(self, place: Workspace | RepoRef, sha: str, branch: str, *, expected: str | None) -> Pushed | HeadMoved:
         """Move the branch from `expected` (None: create it) to `sha`, which must contain `expected`.
@@ -84,7 +88,7 @@ class Workspaces:
             *(f"--force-with-lease={ref}:{expected or ''}", "origin", f"{commit_id(sha)}:{ref}"),
             statuses=(0, 1),
         )
-        return push_result(output, sha, head=lambda: self._remote_head(mirror, branch))
+        return push_result(output, sha, head=lambda: self.remote_head(mirror.repo, branch))
 
     def delete_branch(self, repo: RepoRef, branch: str, *, expected: str) -> bool:
         """Delete the branch on GitHub if it still points to `expected`; whether it is gone. What somebody has pushed
@@ -94,7 +98,7 @@ class Workspaces:
         lease = f"--force-with-lease={ref}:{commit_id(expected)}"
         words = ("push", "--porcelain", "--no-verify", lease, "origin", f":{ref}")
         output = self._mirrors.over_network(mirror, mirror.git, *words, statuses=(0, 1))
-        gone = deletion_result(output, head=lambda: self._remote_head(mirror, branch))
+        gone = deletion_result(output, head=lambda: self.remote_head(mirror.repo, branch))
         if gone:
             # What was on it last stays known here: a database that comes back from a backup asks for it.
             mirror.git.run("update-ref", tracking_ref(branch), expected, statuses=(0, 128))
@@ -293,13 +297,6 @@ class Workspaces:
     def _age(self, key: str) -> float:
         paths = [path for path in (self._lock_file(key), self._worktrees / key) if os.path.lexists(path)]
         return time.time() - max((path.lstat().st_mtime for path in paths), default=0.0)
-
-    def _remote_head(self, mirror: Mirror, branch: str) -> str | None:
-        ref = branch_ref(branch)
-        listed = self._mirrors.over_network(mirror, mirror.git, "ls-remote", "--quiet", "origin", ref).stdout
-        # The server matches the end of names: `refs/heads/x` also finds `refs/heads/refs/heads/x`.
-        lines = [line.split("\t") for line in listed.decode().splitlines()]
-        return next((sha for sha, name in lines if name == ref), None)
 
     def _contains(self, mirror: Mirror, commit: str, ancestor: str) -> bool:
         # 128: we never fetched the ancestor, so nothing of ours can contain it.

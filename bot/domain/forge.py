@@ -23,12 +23,14 @@ class Actor(Value):
 
 
 class Label(Value):
-    """The fact that somebody put a label on an issue: the id is that of the `labeled` issue event."""
+    """The fact that somebody put a label on an issue: the id is that of the `labeled` issue event. `is_last` when
+    nothing that GitHub lists among the events has happened to the issue since; what its text says is not among them."""
 
     event_id: int
     name: Text
     actor: Actor
     at: datetime
+    is_last: bool = False
 
 
 def is_same_label(one: str, other: str) -> bool:
@@ -48,6 +50,13 @@ class Issue(Value):
     labels: tuple[Text, ...]
     author: Actor
     is_pull_request: bool = False
+
+
+class ShownIssue(Value):
+    """An issue as a delivery showed it, whose last change was `at`."""
+
+    issue: Issue
+    at: datetime
 
 
 class Comment(Value):

@@ -18,7 +18,7 @@ from bot.domain.events import (
     ReviewSubmitted,
     ReviewWasDismissed,
 )
-from bot.domain.forge import Actor, Comment, Review
+from bot.domain.forge import Actor, Comment, Issue, Review, ShownIssue
 from bot.domain.refs import IssueRef, RepoRef
 from bot.domain.values import writable
 
@@ -57,6 +57,16 @@ class _Issue(_Payload):
 
 class _Label(_Payload):
     name: str
+
+
+class _WholeIssue(_Issue):
+    id: int
+    title: str
+    body: str | None
+    user: _Author
+    state: Literal["open", "closed"]
+    labels: tuple[_Label, ...]
+    updated_at: datetime
 
 
 class _Comment(_Payload):
@@ -147,6 +157,27 @@ def read_delivery(event_name: str, payload: dict[str, Any], bot_id: int | None) 
         problem = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
         where = ".".join(str(part) for part in problem["loc"]) or "the payload"
         raise UserError(f"`{event_name}` delivery not understood: {where}: {problem['msg']}") from None
+
+
+def shown_issue(payload: dict[str, Any]) -> ShownIssue | None:
+    """The issue as a delivery of `issues` showed it; None when it does not show all that a run starts from."""
+    try:
+        repo = _Delivery.model_validate(payload).repo
+        found = _WholeIssue.model_validate(payload.get("issue"))
+    except ValueError:
+        return None
+    issue = Issue(
+        repo=repo,
+        number=found.number,
+        id=found.id,
+        title=found.title,
+        body=found.body or "",
+        state=found.state,
+        labels=tuple(label.name for label in found.labels),
+        author=found.user.actor,
+        is_pull_request=found.pull_request is not None,
+    )
+    return ShownIssue(issue=issue, at=found.updated_at)
 
 
 def commands_in_comment(issue: IssueRef, comment: Comment, *, edited: bool) -> tuple[CommandGiven, ...]:

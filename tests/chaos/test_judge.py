@@ -90,7 +90,7 @@ class Plants:
         deployment = next(each for each in self._world.pages("/deployments?") if each["environment"] == "production")
         again = {"ref": deployment["sha"], "environment": "production", "description": deployment["description"]}
         self._by_bot("POST", "/deployments", {**again, "required_contexts": []})
-        self._hub.by(OWNER, "DELETE", f"/issues/{issue}/labels/issuewright: merged")
+        self._hub.by(OWNER, "POST", f"/issues/{issue}/labels", {"labels": ["issuewright: waiting for you"]})
         self._hub.by(OWNER, "PATCH", f"/issues/{issue}", {"state": "open"})
         self._commits()
         self._lines()
@@ -98,7 +98,7 @@ class Plants:
         self._leftovers()
         return [
             *("2 comments ", "a comment without a marker", "2 check runs on", "2 deployments on GitHub"),
-            *("the issue's labels are []", "the issue is open"),
+            *("the issue's labels are ['issuewright: waiting for you']", "the issue is open"),
             *("2 commits of docs.1", "is not in the journal", "1 commits of people", "2 merges"),
             *("2 agent calls for", "2 payments for", "deployed 2 times to preview", "are in the books"),
             *("unsettled reservations", "live attempts", "open gates", "effects without an outcome"),

@@ -14,7 +14,7 @@ from tests.stories.world import BOT, World
 
 _MARKER = re.compile(r"<!-- issuewright:(\S+) -->")
 _COST = 0.25
-_STATE_LABEL = {"merged": "issuewright: merged", "cancelled": "issuewright: cancelled"}
+_STATE_LABELS = {"merged": [], "cancelled": ["issuewright: cancelled"]}
 _TRAILERS = "".join(
     f"%x01%(trailers:key=Issuewright-{name},valueonly,separator=%x2C)" for name in ("Run", "Stage", "Attempt")
 )
@@ -79,7 +79,7 @@ def _agents(evidence: Evidence, spec: Spec) -> Iterator[str]:
 def _issue(world: World, spec: Spec) -> Iterator[str]:
     issue = world.issue(spec.issue)
     labels = [label["name"] for label in issue["labels"] if label["name"].startswith("issuewright: ")]
-    if labels != [_STATE_LABEL[spec.kind.outcome]]:
+    if labels != _STATE_LABELS[spec.kind.outcome]:
         yield f"the issue's labels are {labels}"
     if (issue["state"] == "closed") != (spec.kind.outcome == "merged"):
         yield f"the issue is {issue['state']}"

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bot.domain.decisions import Ignored
 from bot.domain.errors import UserError
 from bot.domain.events import CommandGiven, IssueLabelled, PullRequestChanged, ReviewSubmitted
-from bot.domain.payloads import Parsed, read_delivery
+from bot.domain.payloads import Parsed, read_delivery, shown_issue
 from tests.contract.deliveries import NO_EVENT_OF_OURS, READ, UNREAD
 from tests.contract.description import github
 from tests.contract.examples import Json, example, examples, name_of
@@ -121,6 +122,19 @@ def test_a_label_on_an_issue_and_on_a_pull_request() -> None:
     assert (event.label, event.issue.number) == ("spec", payload["issue"]["number"])
     payload = changed("issues.labeled", issue__pull_request=LINKS)
     assert isinstance(read_delivery("issues", payload, None), Ignored)
+
+
+def test_a_label_comes_with_the_issue_as_it_was() -> None:
+    payload = changed("issues.labeled", issue__title="One", issue__body="Two", issue__updated_at="2026-01-02T03:04:05Z")
+    shown = shown_issue(payload)
+    assert shown is not None
+    assert shown.at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert (shown.issue.title, shown.issue.body, shown.issue.state) == ("One", "Two", "open")
+    assert shown.issue.author.login == payload["issue"]["user"]["login"]
+    assert shown.issue.labels == tuple(label["name"] for label in payload["issue"]["labels"])
+    for field in ("title", "user", "labels", "updated_at"):
+        assert shown_issue({**payload, "issue": {**payload["issue"], field: {}}}) is None
+    assert shown_issue({**payload, "issue": None}) is None
 
 
 def test_an_issue_that_is_closed_starts_nothing() -> None:

@@ -101,4 +101,4 @@ def test_a_label_whose_publisher_died_before_the_next_state_is_removed(new_world
     world.kill_service()
     world.start_service()
     world.waits_for_the_end(issue)
-    assert labels() == ["spec", "issuewright: merged"]
+    assert labels() == ["spec"]

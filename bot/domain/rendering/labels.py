@@ -1,4 +1,5 @@
-"""The labels that show in a list of issues which runs wait for people, and how the others ended."""
+"""The labels that show in a list of issues which runs wait for people, and which were given up. What GitHub shows there
+itself, an issue that is closed by a merge, has none."""
 
 from bot.domain.run import Run
 from bot.domain.standing import Status, status
@@ -6,11 +7,11 @@ from bot.domain.standing import Status, status
 STATE_LABELS: dict[Status, str] = {
     "waiting": "issuewright: waiting for you",
     "parked": "issuewright: needs help",
-    "merged": "issuewright: merged",
     "cancelled": "issuewright: cancelled",
 }
 
 
 def state_label(run: Run) -> str | None:
-    """The one state label that the issue should carry; None while the run works and needs nobody."""
+    """The one state label that the issue should carry; None while the run works and needs nobody, and
+    after its merge."""
     return STATE_LABELS.get(status(run))

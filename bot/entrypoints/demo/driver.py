@@ -171,7 +171,7 @@ class Demo:
             if time.monotonic() > give_up:
                 raise UserError("It merged, but then did not tidy up: branch, labels or comments are left over.")
             made = sum(is_api_call(request) for request in control.requests())
-            is_tidy = STATE_LABELS["merged"] in world.labels and not self._branch_is_left(observer, world)
+            is_tidy = _is_shown_as_merged(world) and not self._branch_is_left(observer, world)
             if made != calls or not is_tidy or not self._processes.service_is_ready(record):
                 quiet_since, calls = time.monotonic(), made
             time.sleep(_LOOK_SECONDS)
@@ -193,6 +193,10 @@ def is_over(world: World) -> bool:
     if STATE_LABELS["cancelled"] in world.labels:
         raise UserError("The run was cancelled.")
     return world.issue_state == "closed"
+
+
+def _is_shown_as_merged(world: World) -> bool:
+    return "Merged." in world.status and not set(world.labels) & set(STATE_LABELS.values())
 
 
 def _now(world: World, service_is_alive: bool) -> str:

@@ -184,6 +184,14 @@ ACTS = [
         query=(PAGE,),
         returns=Label(event_id=12, name="spec", actor=Actor(id=8, login="noor"), at=NOON),
     ),
+    Act(
+        "the last that happened is a label",
+        lambda r: r.latest_label(3, "spec"),
+        "GET /issues/3/events",
+        [payloads.event(10, "closed", None), payloads.event(12)],
+        query=(PAGE,),
+        returns=Label(event_id=12, name="spec", actor=Actor(id=7, login="maya"), at=NOON, is_last=True),
+    ),
     Act("no such label", lambda r: r.latest_label(3, "spec"), "GET /issues/3/events", [], query=(PAGE,)),
     Act(
         "close issue",
