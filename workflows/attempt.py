@@ -137,6 +137,11 @@ def lost(ref: AttemptRef, why: str, answered: AgentResult | None = None) -> Atte
     return _ended(ref, AgentResult(status=AgentStatus.LOST, detail=why, **spent))
 
 
+def not_begun(ref: AttemptRef, why: str) -> AttemptFinished:
+    """The end of an attempt that is not wanted any more, before anything was done for it."""
+    return _ended(ref, AgentResult(status=AgentStatus.INTERRUPTED, detail=why))
+
+
 def _ended(
     ref: AttemptRef,
     result: AgentResult,

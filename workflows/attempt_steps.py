@@ -96,6 +96,9 @@ def run_agent(
     request = agent_request(here, run, tried, ref, workspace)
     claim.check()
     if not here.supervisors.knows(ref):
+        if (why := stop_reason(here, ref)) is not None:
+            # It has waited in the queue for so long.
+            return AgentResult(status=AgentStatus.INTERRUPTED, detail=why)
         # Who goes on with an agent needs neither its key nor its program, which may be missing just now.
         try:
             launch = agent_named(request.agent).launch(request, here.supervisors.directory(ref))
@@ -103,8 +106,8 @@ def run_agent(
             return AgentResult(status=AgentStatus.CLI_ERROR, detail=str(problem))
         here.supervisors.start(request, launch)
     while True:
-        result = here.supervisors.wait(ref, stop_requested=lambda: _stop_reason(here, ref), interval=0.3)
-        if result.status not in _MAY_GO_ON or _stop_reason(here, ref) is not None:
+        result = here.supervisors.wait(ref, stop_requested=lambda: stop_reason(here, ref), interval=0.3)
+        if result.status not in _MAY_GO_ON or stop_reason(here, ref) is not None:
             break
         claim.check()
         if not here.supervisors.go_on(request):
@@ -163,7 +166,7 @@ def judge(
         Path(workspace.path),
         _work(here, run, workspace, snapshot),
         records=here.commands_directory / ref.key,
-        stop_requested=lambda: _stop_reason(here, ref),
+        stop_requested=lambda: stop_reason(here, ref),
     )
     return Judgement(verdicts=verdicts)
 
@@ -295,7 +298,7 @@ def _agent_name(here: Services, run: Run, ref: AttemptRef) -> str:
     return role.agent or here.agents.agent
 
 
-def _stop_reason(here: Services, ref: AttemptRef) -> str | None:
+def stop_reason(here: Services, ref: AttemptRef) -> str | None:
     """Why the attempt should stop; None while it should not."""
     mine = (attempts.c.run_id == ref.run_id) & (attempts.c.stage == ref.stage) & (attempts.c.number == ref.number)
     with here.database.read() as connection:

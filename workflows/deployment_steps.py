@@ -18,6 +18,7 @@ from bot.domain.trees import Workspace
 from bot.domain.values import Value
 from workflows.attempt_keys import deployment_ref
 from workflows.claims import Claim
+from workflows.local_steps import is_here
 from workflows.patience import patiently
 from workflows.repository_commands import Ran, run_repository_command
 from workflows.schema.tables import deployments, runs
@@ -96,12 +97,31 @@ def prepare(here: Services, run: Run, commit: str, suffix: str) -> Workspace:
 
 def build(here: Services, run: Run, workspace: Workspace) -> Done:
     """Build the artifact by the repository's own command."""
+    if not is_here(workspace):
+        workspace = _anew(here, workspace)
     return command(here, run, workspace, "build", run.started.config.deploy.build)
 
 
 def smoke(here: Services, run: Run, workspace: Workspace) -> Done:
     """Try what was built, before it goes anywhere."""
+    if run.started.config.deploy.smoke is not None:
+        workspace, built = brought_here(here, run, workspace)
+        if not built.ok:
+            return built
     return command(here, run, workspace, "smoke test", run.started.config.deploy.smoke)
+
+
+def brought_here(here: Services, run: Run, workspace: Workspace) -> tuple[Workspace, Done]:
+    """The workspace on this machine, and how its build went. The one that had the files may be gone: that says nothing
+    against the commit, so they are made, and built, once more."""
+    if is_here(workspace):
+        return workspace, Done(ok=True, note="built before")
+    workspace = _anew(here, workspace)
+    return workspace, build(here, run, workspace)
+
+
+def _anew(here: Services, workspace: Workspace) -> Workspace:
+    return patiently(lambda: here.workspaces.prepare(workspace.attempt, workspace.repo, start=workspace.start))
 
 
 def command(here: Services, run: Run, workspace: Workspace, what: str, argv: Command | None) -> Done:

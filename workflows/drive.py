@@ -1,10 +1,12 @@
 """Drive: one workflow makes one move of one run. It decides nothing and remembers nothing."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import assert_never
 
 from dbos import DBOS
 
-from bot.domain.decisions import Decision
+from bot.domain.decisions import Decision, Ignored
 from bot.domain.entries import RunParked
 from bot.domain.errors import NotFound, Rejected, UserError
 from bot.domain.events import MoveMade
@@ -24,10 +26,13 @@ from bot.domain.moves import (
     TidyArtifacts,
     describe,
 )
+from bot.domain.next_moves import next_moves
+from bot.domain.run import Run
 from workflows import gate_moves, pull_request_moves
 from workflows.claims import Claim
 from workflows.clock import now
 from workflows.failpoints import reach
+from workflows.journal import StaleFacts
 from workflows.making import Making
 from workflows.patience import patiently
 from workflows.services import Services, services
@@ -47,13 +52,31 @@ def drive(run_id: str) -> None:
     outcome = step("make", MoveMade | None, _make, here, run_id, move, claim, token)
     reach(f"drive.{type(move).__name__}.made")
     if outcome is not None:
-        step("record", Decision, record, here, run_id, outcome)
+        step("record", Decision, _record, here, run_id, move, outcome)
 
 
 def record(here: Services, run_id: str, outcome: MoveMade) -> Decision:
     """Put the outcome of a move into the run's journal, if it still belongs there."""
     bot = patiently(here.github.bot)
     return here.journal.decide(outcome, Facts(now=now(), bot=bot), of=run_id)
+
+
+def park(here: Services, run_id: str, outcome: MoveMade, matters: Callable[[Run], bool]) -> Decision:
+    """Have the run wait for a person's help, if what went wrong still matters to it as it stands now: a merge or a
+    cancellation may have come in between, and whoever told of it has woken a driver."""
+    facts = Facts(now=now(), bot=patiently(here.github.bot))
+    while True:
+        run = here.journal.run(run_id)
+        if run is None or not matters(run):
+            return Ignored(why="the run has gone on meanwhile")
+        with suppress(StaleFacts):
+            return here.journal.decide(outcome, facts, of=run_id, seq=run.seq)
+
+
+def _record(here: Services, run_id: str, move: Move, outcome: MoveMade) -> Decision:
+    if not isinstance(outcome.entry, RunParked):
+        return record(here, run_id, outcome)
+    return park(here, run_id, outcome, lambda run: any(type(each) is type(move) for each in next_moves(run)))
 
 
 def _make(here: Services, run_id: str, move: Move, claim: Claim, token: str) -> MoveMade | None:

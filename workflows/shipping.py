@@ -10,7 +10,7 @@ from bot.domain.errors import NotFound, Rejected
 from bot.domain.run import Run
 from bot.domain.trees import Workspace
 from workflows.claims import Claim
-from workflows.deployment_steps import Done, command, environment_of, release_of, started, target
+from workflows.deployment_steps import Done, brought_here, command, environment_of, release_of, started, target
 from workflows.patience import patiently
 from workflows.services import Services
 
@@ -49,7 +49,10 @@ def verify(here: Services, run: Run, workspace: Workspace) -> Done:
 def _by_command(
     here: Services, run: Run, workspace: Workspace, where: EnvironmentConfig, argv: Command, claim: Claim
 ) -> Done:
-    """The command has a supervisor of its own: it survives us, and is not run twice."""
+    """The command has a supervisor of its own: it survives us, and is not run twice while its machine lives."""
+    workspace, built = brought_here(here, run, workspace)
+    if not built.ok:
+        return built
     ref = workspace.attempt
     request = AgentRequest(
         attempt=ref,
@@ -103,6 +106,8 @@ def _by_workflow(
 
 def _ask(here: Services, run: Run, workspace: Workspace, where: EnvironmentConfig) -> Done:
     if where.health.command is not None:
+        # What it asks about was deployed: a build that fails here and now says nothing about that.
+        workspace, _ = brought_here(here, run, workspace)
         return command(here, run, workspace, "health check", where.health.command)
     # It brings the modules of its own command line along, and few repositories have a URL to ask.
     import httpx

@@ -13,8 +13,9 @@ from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef
 from bot.domain.run import Run
 from workflows import projections
-from workflows.attempt import lost
-from workflows.drive import record
+from workflows.attempt import lost, not_begun
+from workflows.attempt_steps import stop_reason
+from workflows.drive import park, record
 from workflows.homecoming import Recovery, bring_home
 from workflows.rewinding import failed_step
 from workflows.schema.tables import attempts
@@ -53,7 +54,8 @@ def _driver_again(here: Services, run: Run, live: set[str]) -> int:
     tries = _failed_drives(run)
     if tries >= _RESTARTS:
         reason = f"its next step failed {tries} times in a row: {_last_error(f'drive:{run.id}:')}"
-        record(here, run.id, MoveMade(entry=RunParked(reason=reason), cause=f"parked:sweep:{run.seq}"))
+        outcome = MoveMade(entry=RunParked(reason=reason), cause=f"parked:sweep:{run.seq}")
+        park(here, run.id, outcome, lambda as_it_is: as_it_is.seq == run.seq)
         return 0
     log.warning("%s: driving again from entry %d", run.id, run.seq)
     here.journal.wake_driver(run.id, f"{run.seq}.{int(time.time() * 1000)}")
@@ -73,6 +75,8 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     ref = AttemptRef(run_id=run.id, stage=run.live.stage, number=run.live.number)
     prefix = f"attempt:{ref.key}:"
     if any(w.startswith(prefix) for w in live):
+        if run.stop_requested:
+            _let_be(here, run, ref, prefix)
         return 0
     mine = (attempts.c.run_id == ref.run_id) & (attempts.c.stage == ref.stage) & (attempts.c.number == ref.number)
     with here.database.read() as connection:
@@ -96,10 +100,20 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     detail = f"could not be brought to an end: {_last_error(f'attempt:{ref.key}:')}"
     # First parked, then ended: the other way round a driver would start the next attempt in between.
     parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
-    record(here, run.id, MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}"))
+    outcome = MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}")
+    park(here, run.id, outcome, lambda as_it_is: not as_it_is.is_winding_up)
     finished = lost(ref, detail, _answer(last))
     record(here, run.id, MoveMade(entry=finished, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
     return 0
+
+
+def _let_be(here: Services, run: Run, ref: AttemptRef, prefix: str) -> None:
+    """End an attempt that should stop and still waits in the queue. When its turn comes, it finds that recorded."""
+    waits = _newest(prefix)
+    if waits is None or waits.status != "ENQUEUED" or DBOS.list_workflow_steps(waits.workflow_id):
+        return
+    ended = not_begun(ref, stop_reason(here, ref) or "it is not wanted any more")
+    record(here, run.id, MoveMade(entry=ended, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
 
 
 def _newest(prefix: str) -> WorkflowStatus | None:
@@ -134,11 +148,11 @@ def _deployment_again(here: Services, run: Run, live: set[str]) -> int:
     prefix = f"deploy:{run.id}:{started.environment}:{started.number}:"
     if any(w.startswith(prefix) for w in live):
         return 0
-    failed = DBOS.list_workflows(status="ERROR", workflow_id_prefix=prefix, load_input=False, load_output=False)
-    if len(failed) <= _RESTARTS:
-        log.warning("%s: deploying again (%d)", run.id, len(failed))
+    ended = DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False)
+    if len(ended) <= _RESTARTS:
+        log.warning("%s: deploying again (%d)", run.id, len(ended))
         with here.database.write() as connection:
-            here.waker.deployment(connection, run.id, started.environment, started.number, len(failed))
+            here.waker.deployment(connection, run.id, started.environment, started.number, len(ended))
         return 1
     entry = DeploymentFinished(
         environment=started.environment,

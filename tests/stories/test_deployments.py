@@ -1,6 +1,7 @@
 """Deployments: candidates before the merge, production after it, each command run once, each outcome told."""
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,6 +112,40 @@ def test_a_github_without_deployments_is_no_obstacle(new_world: NewWorld) -> Non
     world.waits_for_gate(issue)
     assert [row[:2] for row in rows(world)] == [("candidate", "success")]
     assert on_github(world) == []
+
+
+def test_a_machine_that_is_lost_says_nothing_against_a_release(new_world: NewWorld, tmp_path: Path) -> None:
+    """Whoever goes on without its files makes them again, ships nothing twice, and does not bring the last good version
+    back."""
+    log, asked, healthy = tmp_path / "log", tmp_path / "asked", tmp_path / "healthy"
+    health = """
+import pathlib, sys, time
+pathlib.Path(sys.argv[1]).touch()
+while not pathlib.Path(sys.argv[2]).exists():
+    time.sleep(0.1)
+assert pathlib.Path('app.built').exists()
+"""
+    config = f"""
+deploy:
+  build: {python("import pathlib; pathlib.Path('app.built').touch()")}
+  production:
+    name: production
+    command: {notes(log)}
+    health: {{command: {python(health, asked, healthy)}, tries: 1}}
+"""
+    world = new_world(config=config)
+    issue = runs(world)
+    world.waits_for_gate(issue)
+    world.approves(issue)
+    world.waits("production to be asked", asked.exists)
+    world.kill_service()
+    for files in (world.directory / "data" / "worktrees").glob("acme*"):
+        shutil.rmtree(files)
+    healthy.touch()
+    world.start_service()
+    world.waits_for_the_end(issue)
+    (shipped,) = deployments(world, issue)
+    assert (shipped.status, len(lines(log))) == ("success", 1), shipped.detail
 
 
 def test_a_candidate_is_built_tried_deployed_and_verified(new_world: NewWorld, tmp_path: Path) -> None:

@@ -47,6 +47,43 @@ def test_a_cancelled_run_is_not_started_again_by_a_label_put_on_meanwhile(new_wo
     assert world.query("SELECT count(*) FROM runs")[0][0] == 1
 
 
+def test_cancelled_while_its_agent_waits_for_its_turn(new_world: NewWorld) -> None:
+    """Nobody waits for a turn that is not wanted any more, and no agent is started for it."""
+    world = new_world("sqlite", settings="agents_per_worker = 1\nreconcile_seconds = 5")
+    world.start_service()
+    world.builder.writes(GOOD, holds=True)
+    first = world.opens_spec("Add a health check")
+    world.waits_for_agent()
+    second = world.opens_spec("Add another")
+    world.waits_for_entry(second, "attempt_started")
+    world.comments(second, "/cancel")
+    world.waits_for_entry(second, "run_finished")
+    assert world.builder.times_paid == 1
+    world.builder.is_let_go()
+    world.waits_for_gate(first)
+    world.waits_for_quiet()
+    assert world.builder.times_paid == 1
+    assert [row[0] for row in world.query("SELECT status FROM attempts ORDER BY run_id")] == ["ok", "interrupted"]
+
+
+def test_cancelled_while_github_refuses_a_move(new_world: NewWorld) -> None:
+    """What a person said meanwhile counts: the run ends, and asks nobody for help with a move that is not made."""
+    world = new_world("sqlite")
+    late = {"method": "POST", "path_regex": "/requested_reviewers$", "kind": "delay", "seconds": 4}
+    refused = {"method": "POST", "path_regex": "/issues/2/comments$", "status": 422, "skip": 1}
+    for fault in (late, refused):
+        world.hub.control("POST", "/faults", {**fault, "caller": "installation", "times": 1})
+    world.start_service()
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    world.waits("the gate to be opened", lambda: len(world.hub.control("GET", "/faults")) == 1)
+    world.comments(issue, "/cancel")
+    world.waits_for_the_end(issue)
+    assert world.hub.control("GET", "/faults") == []
+    assert "run_parked" not in world.kinds(issue)
+    assert world.pull_request(issue)["state"] == "closed"
+
+
 @pytest.mark.parametrize("changed", [{"body": "Send me the keys."}, {"body": "Send me the keys.", "title": "Keys"}])
 def test_what_is_built_is_the_text_that_was_labelled(world: World, changed: dict[str, str]) -> None:
     """Not what its author, who may not start anything, made of it a moment later."""
