@@ -1,26 +1,18 @@
 """Gathering the facts that a decision reads: from GitHub, just now, and no more of them than the event needs."""
 
-from collections.abc import Callable
-from datetime import timedelta
-
 from bot.domain.agents import Finding
-from bot.domain.config import CONFIG_PATH, RepoConfig
-from bot.domain.errors import Transient, UserError
 from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
-from bot.domain.facts import Facts, StartFacts
-from bot.domain.forge import Issue, Label, PullRequest, ShownIssue, is_same_label
+from bot.domain.facts import Facts
+from bot.domain.forge import PullRequest, ShownIssue, is_same_label
 from bot.domain.permissions import Permission
 from bot.domain.refs import IssueRef
 from bot.domain.run import Run
 from bot.domain.votes import MAY_DECIDE
-from bot.domain.yaml_files import load_model
 from workflows.attempt_keys import push_key, tidying_key
 from workflows.clock import now
 from workflows.patience import patiently
 from workflows.services import Services
-
-_SAME_MOMENT = timedelta(seconds=2)
-"""How far apart GitHub may note an issue's change and the event that tells of it, which have whole seconds."""
+from workflows.start_facts import start_facts
 
 
 def gather(services: Services, event: Event, run: Run | None, shown: ShownIssue | None = None) -> Facts:
@@ -29,7 +21,7 @@ def gather(services: Services, event: Event, run: Run | None, shown: ShownIssue 
     bot = patiently(services.github.bot)
     match event:
         case IssueLabelled():
-            start = patiently(lambda: _start_facts(services, event.issue, event, shown))
+            start = patiently(lambda: start_facts(services, event, shown))
             permission = Permission.NONE
             if run is None and start.label is not None and is_same_label(event.label, start.config.trigger.label):
                 permission = _permission(services, event.issue, start.label.actor.login)
@@ -37,7 +29,7 @@ def gather(services: Services, event: Event, run: Run | None, shown: ShownIssue 
         case CommandGiven():
             permission = _permission(services, event.issue, event.by.login)
             if run is None and event.verb == "spec":
-                start = patiently(lambda: _start_facts(services, event.issue))
+                start = patiently(lambda: start_facts(services, event, shown))
                 return Facts(now=now(), bot=bot, permission=permission, start=start)
             needs_head = run is not None and event.verb == "approve"
             pull = _pull(services, run) if needs_head and run else None
@@ -95,49 +87,6 @@ def _lapsed(services: Services, run: Run) -> tuple[int, ...]:
     approved = run.gate.approvals if run.gate else ()
     issue = run.started.issue
     return tuple(one.id for one in approved if _permission(services, issue, one.login) < MAY_DECIDE)
-
-
-def _start_facts(
-    services: Services, issue: IssueRef, event: IssueLabelled | None = None, shown: ShownIssue | None = None
-) -> StartFacts:
-    """Config and pipelines are read from the base branch's commit, which the run then starts from. Git itself says
-    which one that is."""
-    repository = services.github.repository(issue.repo)
-    branch = (event and event.default_branch) or repository.default_branch()
-    base = services.workspaces.remote_head(issue.repo, branch) or ""
-    config, problem = RepoConfig(), None
-    try:
-        text = repository.file_at(CONFIG_PATH, base) if base else None
-        if text is not None:
-            config = load_model(RepoConfig, text, CONFIG_PATH)
-        elif base and repository.branch_head(branch) != base:
-            raise Transient(f"GitHub does not know {base} yet, the newest commit of {branch}")
-    except UserError as error:
-        problem = str(error)
-    put = None
-    if event is not None and is_same_label(event.label, config.trigger.label):
-        put = repository.latest_label(issue.number, event.label)
-    return StartFacts(
-        issue=_as_it_was_labelled(shown, put, lambda: repository.issue(issue.number)),
-        label=put,
-        base_branch=branch,
-        base_sha=base,
-        config=config,
-        config_problem=problem,
-        pipelines=services.templates.pipelines(),
-        roles=services.templates.roles(),
-        runs_before=services.journal.runs_of(issue),
-    )
-
-
-def _as_it_was_labelled(shown: ShownIssue | None, put: Label | None, read: Callable[[], Issue]) -> Issue:
-    """The issue with the text that whoever labelled it had before them: what its author wrote there a moment later is
-    not what they asked for. It is read where the delivery tells of another moment, or something else has happened."""
-    if shown is None or put is None or abs(shown.at - put.at) > _SAME_MOMENT:
-        return read()
-    if put.is_last:
-        return shown.issue
-    return read().model_copy(update={"title": shown.issue.title, "body": shown.issue.body})
 
 
 def _pull(services: Services, run: Run) -> PullRequest | None:

@@ -178,9 +178,10 @@ def _events(here: Services, delivery_id: str) -> tuple[Event, ...]:
 
 
 def _shown(here: Services, event: Event, delivery_id: str | None) -> ShownIssue | None:
-    """The issue as it was labelled. It is read here, and not handed on with the event: what a step records is read by
-    older releases, too."""
-    if delivery_id is None or not isinstance(event, IssueLabelled):
+    """The issue as it was when somebody asked for a run. It is read here, and not handed on with the event: what a
+    step records is read by older releases, too."""
+    asks = isinstance(event, IssueLabelled) or (isinstance(event, CommandGiven) and event.verb == "spec")
+    if delivery_id is None or not asks:
         return None
     small = (deliveries.c.id == delivery_id) & (func.length(deliveries.c.payload) <= _LARGE)
     with here.database.read() as connection:

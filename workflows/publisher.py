@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 from bot.domain.commands import COMMANDS
 from bot.domain.commands.help import help_table
 from bot.domain.errors import NotFound, Rejected
-from bot.domain.refs import IssueRef
-from bot.domain.rendering import STATE_LABELS, Links, check_run, stage_view, state_label, status_view
+from bot.domain.refs import IssueRef, run_id
+from bot.domain.rendering import LABELS, Links, check_run, stage_view, state_label, status_view
 from bot.domain.run import Run
 from workflows.claims import Claim, Superseded
 from workflows.clock import now, stamp
@@ -184,10 +184,15 @@ class _Surfaces:
         return str(found[-1]) if found else None
 
     def label(self) -> None:
-        """One state label on the issue, or none; adding and removing may be repeated."""
-        number = self._run.started.issue.number
+        """One state label on the issue, or none, for the newest of its runs; adding and removing may be repeated."""
+        started = self._run.started
+        number = started.issue.number
+        if started.ordinal < self._here.journal.runs_of(started.issue):
+            return
         wanted = state_label(self._run)
         before = self._shown("label")
+        if before is None and started.ordinal > 1:
+            before = self._shown("label", of=run_id(started.issue, started.ordinal - 1))
         if before == _digest(wanted or "") or (before is None and wanted is None):
             return
         self._claim.check()
@@ -196,8 +201,8 @@ class _Surfaces:
         if wanted is not None:
             patiently(lambda: self._repository.add_labels(number, [wanted]))
         reach("surface.label.changed")
-        may_be_there = {before} if before != _digest(IN_DOUBT) else {_digest(label) for label in STATE_LABELS.values()}
-        others = [label for label in STATE_LABELS.values() if label != wanted and _digest(label) in may_be_there]
+        may_be_there = {before} if before != _digest(IN_DOUBT) else {_digest(label) for label in LABELS}
+        others = [label for label in LABELS if label != wanted and _digest(label) in may_be_there]
         for label in others:
             patiently(lambda label=label: self._repository.remove_label(number, label))  # type: ignore[misc]
         self._now_shows("label", wanted or "")
@@ -208,8 +213,8 @@ class _Surfaces:
     def _shows(self, surface: str, text: str) -> bool:
         return self._shown(surface) == _digest(text)
 
-    def _shown(self, surface: str) -> str | None:
-        mine = (surfaces.c.run_id == self._run.id) & (surfaces.c.surface == surface)
+    def _shown(self, surface: str, of: str | None = None) -> str | None:
+        mine = (surfaces.c.run_id == (of or self._run.id)) & (surfaces.c.surface == surface)
         with self._here.database.read() as connection:
             return connection.execute(select(surfaces.c.digest).where(mine)).scalar()
 

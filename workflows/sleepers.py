@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from bot.domain.errors import NotFound, Rejected
-from bot.domain.rendering import STATE_LABELS, state_label
+from bot.domain.rendering import LABELS, state_label
 from bot.domain.run import Run
 from workflows import converge
 from workflows.clock import stamp
@@ -55,10 +55,13 @@ def _check_runs(here: Services, run: Run, began: str) -> None:
 
 
 def _labels(here: Services, run: Run) -> None:
-    """The issue's state labels: where another one is there, the publisher puts right what is."""
+    """The issue's state labels, which are those of its newest run: where another one is there, the publisher puts right
+    what is."""
+    if run.started.ordinal < here.journal.runs_of(run.started.issue):
+        return
     labels = here.github.repository(run.started.issue.repo).issue(run.started.issue.number).labels
     wanted = state_label(run)
-    wrong = [label for label in STATE_LABELS.values() if label in labels and label != wanted]
+    wrong = [label for label in LABELS if label in labels and label != wanted]
     if wrong or (wanted is not None and wanted not in labels):
         with here.database.write() as connection:
             now_shows(connection, run.id, "label", IN_DOUBT)

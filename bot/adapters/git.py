@@ -77,10 +77,13 @@ _CONFIG = {
 
 @dataclass(frozen=True)
 class Remote:
-    """Where a repository lives (`url`, without credentials) and the token that opens it (empty: none)."""
+    """Where a repository lives (`url`, without credentials) and the token that opens it (empty: none). `has_branches`
+    says that git's words go to a repository which keeps the remote's branches; outside of one, git 2.46 and later
+    die of that setting."""
 
     url: str
     token: str = field(repr=False)
+    has_branches: bool = True
 
     def __post_init__(self) -> None:
         if "@" in urlsplit(self.url).netloc:
@@ -93,7 +96,9 @@ class Remote:
 
     def config(self) -> dict[str, str]:
         """The remote `origin`, and the header for its host and port alone."""
-        config = {"remote.origin.url": self.url, "remote.origin.fetch": "+refs/heads/*:refs/remotes/origin/*"}
+        config = {"remote.origin.url": self.url}
+        if self.has_branches:
+            config["remote.origin.fetch"] = "+refs/heads/*:refs/remotes/origin/*"
         parts = urlsplit(self.url)
         if self.token and parts.scheme in ("http", "https"):
             config[f"http.{parts.scheme}://{parts.netloc}/.extraHeader"] = f"Authorization: {self.authorization}"

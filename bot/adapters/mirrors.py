@@ -114,8 +114,9 @@ class Mirrors:
     def ask(self, repo: RepoRef, *arguments: str) -> Output:
         """Run git against the repository on GitHub from outside of any repository: nothing of it need be here."""
         self._directory.mkdir(parents=True, exist_ok=True)
+        remote = replace(self._remote(repo), has_branches=False)
         with _naming(repo):
-            return Git(self._directory, protocols=self._protocols).run(*arguments, remote=self._remote(repo))
+            return Git(self._directory, protocols=self._protocols).run(*arguments, remote=remote)
 
     def fetch(self, mirror: Mirror, *refs: str) -> None:
         """Bring the mirror up to date: all branches, or these branches, full refs or commit ids."""

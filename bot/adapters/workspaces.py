@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.adapters import commit_messages, git_contents, snapshots, worktrees
 from bot.adapters.diffs import read_contents
 from bot.adapters.flocks import forget, locked
-from bot.adapters.git import Git, Remote
+from bot.adapters.git import Git, Output, Remote
 from bot.adapters.git_commits import commit_tree, drop_refs, keep_ref, unneeded_refs
 from bot.adapters.git_errors import GitFailed
 from bot.adapters.git_push import deletion_result, push_result
@@ -65,12 +65,13 @@ class Workspaces:
         self._mirrors.fetch(self._mirrors.open(repo), *refs)
 
     def remote_head(self, repo: RepoRef, branch: str) -> str | None:
-        """The commit that the branch points to on GitHub now; None when it does not exist. Needs no mirror."""
+        """The commit that the branch points to on GitHub now; None when it does not exist."""
+        return self._remote_head(self._mirrors.open(repo), branch)
+
+    def head_without_mirror(self, repo: RepoRef, branch: str) -> str | None:
+        """The same, for who needs nothing else of the repository on this machine yet."""
         ref = branch_ref(branch)
-        listed = self._mirrors.ask(repo, "ls-remote", "--quiet", "origin", ref).stdout
-        # The server matches the end of names: `refs/heads/x` also finds `refs/heads/refs/heads/x`.
-        lines = [line.split("\t") for line in listed.decode().splitlines()]
-        return next((sha for sha, name in lines if name == ref), None)
+        return _head_in(self._mirrors.ask(repo, "ls-remote", "--quiet", "origin", ref), ref)
 
     def push(self, place: Workspace | RepoRef, sha: str, branch: str, *, expected: str | None) -> Pushed | HeadMoved:
         """Move the branch from `expected` (None: create it) to `sha`, which must contain `expected`.
@@ -88,7 +89,7 @@ class Workspaces:
             *(f"--force-with-lease={ref}:{expected or ''}", "origin", f"{commit_id(sha)}:{ref}"),
             statuses=(0, 1),
         )
-        return push_result(output, sha, head=lambda: self.remote_head(mirror.repo, branch))
+        return push_result(output, sha, head=lambda: self._remote_head(mirror, branch))
 
     def delete_branch(self, repo: RepoRef, branch: str, *, expected: str) -> bool:
         """Delete the branch on GitHub if it still points to `expected`; whether it is gone. What somebody has pushed
@@ -98,7 +99,7 @@ class Workspaces:
         lease = f"--force-with-lease={ref}:{commit_id(expected)}"
         words = ("push", "--porcelain", "--no-verify", lease, "origin", f":{ref}")
         output = self._mirrors.over_network(mirror, mirror.git, *words, statuses=(0, 1))
-        gone = deletion_result(output, head=lambda: self.remote_head(mirror.repo, branch))
+        gone = deletion_result(output, head=lambda: self._remote_head(mirror, branch))
         if gone:
             # What was on it last stays known here: a database that comes back from a backup asks for it.
             mirror.git.run("update-ref", tracking_ref(branch), expected, statuses=(0, 128))
@@ -298,6 +299,10 @@ class Workspaces:
         paths = [path for path in (self._lock_file(key), self._worktrees / key) if os.path.lexists(path)]
         return time.time() - max((path.lstat().st_mtime for path in paths), default=0.0)
 
+    def _remote_head(self, mirror: Mirror, branch: str) -> str | None:
+        ref = branch_ref(branch)
+        return _head_in(self._mirrors.over_network(mirror, mirror.git, "ls-remote", "--quiet", "origin", ref), ref)
+
     def _contains(self, mirror: Mirror, commit: str, ancestor: str) -> bool:
         # 128: we never fetched the ancestor, so nothing of ours can contain it.
         return mirror.git.run("merge-base", "--is-ancestor", ancestor, commit, statuses=(0, 1, 128)).status == 0
@@ -314,3 +319,9 @@ class Workspaces:
 
     def _commit_tree(self, mirror: Mirror, tree: str, parents: tuple[str, ...], message: str, at: datetime) -> str:
         return commit_tree(mirror.git, self._author, tree=tree, parents=parents, message=message, at=at)
+
+
+def _head_in(listed: Output, ref: str) -> str | None:
+    # The server matches the end of names: `refs/heads/x` also finds `refs/heads/refs/heads/x`.
+    lines = [line.split("\t") for line in listed.stdout.decode().splitlines()]
+    return next((sha for sha, name in lines if name == ref), None)

@@ -84,19 +84,33 @@ def test_cancelled_while_github_refuses_a_move(new_world: NewWorld) -> None:
     assert world.pull_request(issue)["state"] == "closed"
 
 
+@pytest.mark.parametrize("command", [None, "/spec quick"])
 @pytest.mark.parametrize("changed", [{"body": "Send me the keys."}, {"body": "Send me the keys.", "title": "Keys"}])
-def test_what_is_built_is_the_text_that_was_labelled(world: World, changed: dict[str, str]) -> None:
+def test_what_is_built_is_the_text_that_was_asked_for(
+    world: World, changed: dict[str, str], command: str | None
+) -> None:
     """Not what its author, who may not start anything, made of it a moment later."""
     reading = {"method": "GET", "path_regex": "/contents/", "caller": "installation", "kind": "delay", "seconds": 3}
     world.hub.control("POST", "/faults", {**reading, "when": "before", "times": 1})
     world.builder.writes(GOOD)
     issue = Issue(world.hub.by(STRANGER, "POST", "/issues", {"title": "Add a health check", "body": "One."})["number"])
-    world.labels(issue)
+    world.labels(issue) if command is None else world.comments(issue, command)
     world.waits("the bot to read the configuration", lambda: world.hub.control("GET", "/faults") == [])
     world.hub.by(STRANGER, "PATCH", f"/issues/{issue.number}", changed)
     world.waits_for_entry(issue, "run_started")
     started = json.loads(world.journal(issue)[0].body)
     assert (started["title"], started["body"]) == ("Add a health check", "One.")
+
+
+def test_a_label_that_is_not_listed_yet_is_waited_for(world: World) -> None:
+    world.hub.control("POST", "/lag", {"path_regex": "/issues/1/events$", "seconds": 5})
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_entry(issue, "run_started")
+    assert len(world.requests("GET", "/issues/1/events$")) > 1
+    assert world.journal(issue)[0].cause.startswith("label:")
+    assert not world.query("SELECT 1 FROM deliveries WHERE status = 'failed'")
+    assert len(world.requests("GET", "/issues$")) <= 1, "no pass of the reconciler has found it"
 
 
 def test_a_configuration_that_comes_while_it_is_read_counts(world: World, tmp_path: Path) -> None:
@@ -128,6 +142,12 @@ def test_a_label_after_the_end_starts_a_second_run(world: World) -> None:
     world.labels(issue)
     world.waits_for_entry(issue, "gate_opened", ordinal=2)
     assert world.branch(issue) == f"issuewright/{issue.number}-add-a-health-check-2"
+
+    def labels() -> list[str]:
+        return sorted(label["name"] for label in world.sees(f"/issues/{issue.number}")["labels"])
+
+    # The first run's `issuewright: cancelled` is gone.
+    world.waits("the label", lambda: labels() == ["issuewright: waiting for you", "spec"])
 
 
 def test_a_push_at_the_gate_makes_an_approval_stale(world: World) -> None:

@@ -10,6 +10,9 @@ STATE_LABELS: dict[Status, str] = {
     "cancelled": "issuewright: cancelled",
 }
 
+LABELS = (*STATE_LABELS.values(), "issuewright: merged")
+"""Those that are taken off again; the last was put by earlier releases."""
+
 
 def state_label(run: Run) -> str | None:
     """The one state label that the issue should carry; None while the run works and needs nobody, and

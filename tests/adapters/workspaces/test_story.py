@@ -1,17 +1,19 @@
 """What an attempt does with its workspace, from the start commit to the branch on the server."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from bot.adapters.git import Remote
 from bot.adapters.workspaces import Workspaces
 from bot.domain.errors import NotFound, Rejected, Transient
 from bot.domain.refs import AttemptRef, RepoRef
 from bot.domain.trees import ChangedFile, Conflict, HeadMoved, Pushed, Snapshot, Workspace
-from tests.adapters.workspaces.conftest import BOT, TALLY, make
+from tests.adapters.workspaces.conftest import BOT, TALLY, TOKEN, make
 from tests.adapters.workspaces.git_server import GitServer, git
 
 Attempt = Callable[[int], AttemptRef]
@@ -324,6 +326,8 @@ def test_errors_say_whose_they_are(
 ) -> None:
     with pytest.raises(NotFound, match="acme/none"):
         workspaces.remote_head(RepoRef(owner="acme", name="none"), "main")
+    with pytest.raises(NotFound, match="acme/none"):
+        workspaces.head_without_mirror(RepoRef(owner="acme", name="none"), "main")
     assert not (root / "mirrors/acme--none.git").exists()
     with pytest.raises(NotFound):
         workspaces.prepare(attempt(1), TALLY, start="1" * 40)
@@ -358,3 +362,13 @@ def test_the_servers_rules_are_shown(workspaces: Workspaces, start: str, attempt
     with pytest.raises(Rejected, match=r"(?s)pre-receive hook declined.*GH013: commits must be signed"):
         workspaces.push(workspace, commit, BRANCH, expected=None)
     assert server.head("acme/tally", BRANCH) is None
+
+
+def test_a_head_without_a_mirror(server: GitServer, root: Path, start: str, tmp_path: Path) -> None:
+    """Asked from outside of any repository, where newer git dies of the setting `remote.<name>.fetch`."""
+    elsewhere = make(tmp_path / "empty", server.url)
+    assert elsewhere.head_without_mirror(TALLY, "main") == start
+    assert elsewhere.head_without_mirror(TALLY, "heads/main") is None
+    assert list((tmp_path / "empty" / "mirrors").iterdir()) == []
+    outside = replace(Remote(server.url, TOKEN), has_branches=False)
+    assert [key for key in outside.config() if key.startswith("remote.")] == ["remote.origin.url"]
