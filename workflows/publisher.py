@@ -37,11 +37,11 @@ def publish(run_id: str, workflow_id: str) -> None:
     if step("begin", bool, publishing_begins, here.database, run_id, workflow_id):
         try:
             step("publish", type(None), _show, here, run_id, claim)
-        except Superseded:
-            raise
-        except Exception:
+        except Exception as problem:
             through_outages(lambda: publishing_failed(here.database, run_id, workflow_id))
-            raise
+            if not isinstance(problem, Superseded):
+                raise
+            DBOS.logger.info(f"{run_id}: shown by another: {problem}")
 
 
 def publish_surfaces(here: Services, run: Run, claim: Claim) -> None:

@@ -1,5 +1,6 @@
 """What is there twice, or was changed behind the bot's back, is put right by the reconciler."""
 
+import pytest
 from sqlalchemy import text
 
 from tests.stories.conftest import NewWorld
@@ -102,3 +103,25 @@ def test_a_label_whose_publisher_died_before_the_next_state_is_removed(new_world
     world.start_service()
     world.waits_for_the_end(issue)
     assert labels() == ["spec"]
+
+
+@pytest.mark.parametrize("late", ["/labels$", "/requested_reviewers$"], ids=["publisher", "driver"])
+def test_who_is_overtaken_leaves_its_work_to_others(world: World, late: str) -> None:
+    """DBOS may start two workflows of one run in the same moment, on two workers, and only one has the claim."""
+    slow = {"method": "POST", "path_regex": late, "caller": "installation", "kind": "delay", "seconds": 3}
+    world.hub.control("POST", "/faults", {**slow, "when": "before", "times": 1})
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    world.waits("the request", lambda: world.hub.control("GET", "/faults") == [])
+    with world.database.write() as connection:
+        connection.execute(
+            text("UPDATE claims SET epoch = epoch + 1 WHERE key = :key"), {"key": f"run:{world.run_id(issue)}"}
+        )
+    number = world.waits_for_gate(issue)
+    world.waits("the status", lambda: bool(world.bot_comments(issue.number, "Waiting for approval")))
+    world.waits_for_quiet()
+    assert len(world.bot_comments(number, ":gate:merge:1 -->")) == 1
+    schema = "" if world.database.is_sqlite else "dbos."
+    assert world.query(f"SELECT workflow_uuid FROM {schema}workflow_status WHERE status = 'ERROR'") == []
+    world.approves(issue)
+    world.waits_for_the_end(issue)
