@@ -8,9 +8,10 @@ def push_key(run_id: str, stage: str, number: int) -> str:
     return f"{AttemptRef(run_id=run_id, stage=stage, number=number).key}:push"
 
 
-def deployment_ref(run_id: str, environment: str, number: int) -> AttemptRef:
-    """What a deployment's workspace and command are known by on their machine."""
-    return AttemptRef(run_id=run_id, stage=f"deploy-{environment}", number=number)
+def deployment_ref(run_id: str, environment: str, number: int, *, back: bool = False) -> AttemptRef:
+    """What a deployment's workspace and command are known by on their machine, or those of its way `back` to the last
+    good version."""
+    return AttemptRef(run_id=run_id, stage=f"deploy-{environment}" + ("-back" if back else ""), number=number)
 
 
 def tidying_key(parent: str) -> str:

@@ -34,19 +34,19 @@ def _deploy(here: Services, run: Run, environment: Environment) -> DeploymentFin
     """Stop at the first thing that fails; say in words what was done and what was not."""
     claim = here.claims.take(f"deploy:{run.id}")
     announced = step("announce", int, steps.announce, here, run, claim)
-    done = _bring(here, run, steps.started(run).commit, claim, "")
-    back: list[Done] = []
+    done = _bring(here, run, steps.started(run).commit, claim, back=False)
+    brought_back: list[Done] = []
     if environment == "production" and not done[-1].ok:
         last_good = step("last good", str | None, steps.last_good, here, run)
-        back = _bring(here, run, last_good, claim, "-back") if last_good else []
-    finished = steps.finished(run, environment, done, back)
+        brought_back = _bring(here, run, last_good, claim, back=True) if last_good else []
+    finished = steps.finished(run, environment, done, brought_back)
     step("report", type(None), steps.report, here, run, announced, finished, claim)
     return finished
 
 
-def _bring(here: Services, run: Run, commit: str, claim: Claim, suffix: str) -> list[Done]:
+def _bring(here: Services, run: Run, commit: str, claim: Claim, *, back: bool) -> list[Done]:
     """Bring a commit to the deployment's environment, and see that it works there."""
-    workspace = step("prepare", Workspace, steps.prepare, here, run, commit, suffix)
+    workspace = step("prepare", Workspace, steps.prepare, here, run, commit, back)
     done: list[Done] = [step("build", Done, steps.build, here, run, workspace)]
     if done[-1].ok:
         done.append(step("smoke", Done, steps.smoke, here, run, workspace))

@@ -18,7 +18,7 @@ from bot.domain.trees import Workspace
 from bot.domain.values import Value
 from workflows.attempt_keys import deployment_ref
 from workflows.claims import Claim
-from workflows.local_steps import is_here
+from workflows.deployment_files import made_again, release_files, whole
 from workflows.patience import patiently
 from workflows.repository_commands import Ran, run_repository_command
 from workflows.schema.tables import deployments, runs
@@ -51,10 +51,9 @@ def target(run: Run) -> EnvironmentConfig | None:
     return deploy.production if started(run).environment == "production" else deploy.preview
 
 
-def reference(run: Run, suffix: str = "") -> AttemptRef:
-    """What the deployment's workspace and command are known by; `suffix` tells a rollback's from its own."""
-    ref = deployment_ref(run.id, started(run).environment, started(run).number)
-    return ref.model_copy(update={"stage": ref.stage + suffix})
+def reference(run: Run, *, back: bool = False) -> AttemptRef:
+    """What the deployment's workspace and command are known by, or those of its way `back`."""
+    return deployment_ref(run.id, started(run).environment, started(run).number, back=back)
 
 
 def release(run: Run) -> str:
@@ -90,16 +89,18 @@ def announce(here: Services, run: Run, claim: Claim) -> int:
         return NOT_ANNOUNCED
 
 
-def prepare(here: Services, run: Run, commit: str, suffix: str) -> Workspace:
+def prepare(here: Services, run: Run, commit: str, back: bool) -> Workspace:
     """A fresh worktree at the commit to be deployed."""
-    return patiently(lambda: here.workspaces.prepare(reference(run, suffix), run.started.issue.repo, start=commit))
+    return patiently(lambda: here.workspaces.prepare(reference(run, back=back), run.started.issue.repo, start=commit))
 
 
 def build(here: Services, run: Run, workspace: Workspace) -> Done:
     """Build the artifact by the repository's own command."""
-    if not is_here(workspace):
-        workspace = _anew(here, workspace)
-    return command(here, run, workspace, "build", run.started.config.deploy.build)
+    there = whole(here, workspace)
+    if there is not None:
+        return _build(here, run, there)
+    with made_again(here, workspace) as again:
+        return _build(here, run, again)
 
 
 def smoke(here: Services, run: Run, workspace: Workspace) -> Done:
@@ -114,14 +115,15 @@ def smoke(here: Services, run: Run, workspace: Workspace) -> Done:
 def brought_here(here: Services, run: Run, workspace: Workspace) -> tuple[Workspace, Done]:
     """The workspace on this machine, and how its build went. The one that had the files may be gone: that says nothing
     against the commit, so they are made, and built, once more."""
-    if is_here(workspace):
-        return workspace, Done(ok=True, note="built before")
-    workspace = _anew(here, workspace)
-    return workspace, build(here, run, workspace)
+    there = whole(here, workspace)
+    if there is not None:
+        return there, Done(ok=True, note="built before")
+    with made_again(here, workspace) as again:
+        return again, _build(here, run, again)
 
 
-def _anew(here: Services, workspace: Workspace) -> Workspace:
-    return patiently(lambda: here.workspaces.prepare(workspace.attempt, workspace.repo, start=workspace.start))
+def _build(here: Services, run: Run, workspace: Workspace) -> Done:
+    return command(here, run, workspace, "build", run.started.config.deploy.build)
 
 
 def command(here: Services, run: Run, workspace: Workspace, what: str, argv: Command | None) -> Done:
@@ -209,9 +211,9 @@ def report(here: Services, run: Run, announced: int, entry: DeploymentFinished, 
 
 def clean_up(here: Services, run: Run) -> None:
     """Nothing of the deployment is needed on this machine any more."""
-    for suffix in ("", "-back"):
-        ref = reference(run, suffix)
-        here.workspaces.release(ref)
+    for back in (False, True):
+        ref = reference(run, back=back)
+        release_files(here, ref)
         if here.operations.directory(ref).exists():
             here.operations.release(ref)
 

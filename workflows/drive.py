@@ -84,7 +84,7 @@ def park(here: Services, run_id: str, outcome: MoveMade, matters: Callable[[Run]
 def _record(here: Services, run_id: str, move: Move, outcome: MoveMade) -> Decision:
     if not isinstance(outcome.entry, RunParked):
         return record(here, run_id, outcome)
-    return park(here, run_id, outcome, lambda run: any(type(each) is type(move) for each in next_moves(run)))
+    return park(here, run_id, outcome, lambda run: move in next_moves(run))
 
 
 def _make(here: Services, run_id: str, move: Move, claim: Claim, token: str) -> MoveMade | None:

@@ -101,7 +101,11 @@ class Journal:
         )
         with self._database.read() as connection:
             live = [AttemptRef(run_id=r.run_id, stage=r.stage, number=r.number) for r in connection.execute(at_work)]
-            shipping = [deployment_ref(r.run_id, r.environment, r.number) for r in connection.execute(on_the_way)]
+            shipping = [
+                deployment_ref(r.run_id, r.environment, r.number, back=back)
+                for r in connection.execute(on_the_way)
+                for back in (False, True)
+            ]
             return live + shipping
 
     def runs_of(self, issue: IssueRef) -> int:

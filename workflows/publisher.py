@@ -193,6 +193,8 @@ class _Surfaces:
         before = self._shown("label")
         if before is None and started.ordinal > 1:
             before = self._shown("label", of=run_id(started.issue, started.ordinal - 1))
+            if before == _digest(wanted or ""):
+                self._now_shows("label", wanted or "")
         if before == _digest(wanted or "") or (before is None and wanted is None):
             return
         self._claim.check()

@@ -50,10 +50,12 @@ def _by_command(
     here: Services, run: Run, workspace: Workspace, where: EnvironmentConfig, argv: Command, claim: Claim
 ) -> Done:
     """The command has a supervisor of its own: it survives us, and is not run twice while its machine lives."""
-    workspace, built = brought_here(here, run, workspace)
-    if not built.ok:
-        return built
     ref = workspace.attempt
+    if not here.operations.knows(ref):
+        # Under a command that runs, or has run, nothing is touched.
+        workspace, built = brought_here(here, run, workspace)
+        if not built.ok:
+            return built
     request = AgentRequest(
         attempt=ref,
         issue=run.started.issue,

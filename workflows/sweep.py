@@ -101,7 +101,7 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     # First parked, then ended: the other way round a driver would start the next attempt in between.
     parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
     outcome = MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}")
-    park(here, run.id, outcome, lambda as_it_is: not as_it_is.is_winding_up)
+    park(here, run.id, outcome, lambda as_it_is: not as_it_is.is_winding_up and as_it_is.live == run.live)
     finished = lost(ref, detail, _answer(last))
     record(here, run.id, MoveMade(entry=finished, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
     return 0
@@ -149,6 +149,8 @@ def _deployment_again(here: Services, run: Run, live: set[str]) -> int:
     if any(w.startswith(prefix) for w in live):
         return 0
     ended = DBOS.list_workflows(workflow_id_prefix=prefix, load_input=False, load_output=False)
+    if any(workflow.status in LIVE for workflow in ended):
+        return 0
     if len(ended) <= _RESTARTS:
         log.warning("%s: deploying again (%d)", run.id, len(ended))
         with here.database.write() as connection:

@@ -141,6 +141,10 @@ class Workspaces:
             carried = carry if carry and self._carried(mirror, git, carry, start) else None
         return Workspace(attempt=attempt, repo=repo, path=str(path), start=start, carried=carried)
 
+    def place(self, attempt: AttemptRef) -> Path:
+        """Where the attempt's worktree is or will be on this machine."""
+        return self._place(attempt)[1]
+
     def snapshot(self, workspace: Workspace, *, base: str | None = None) -> Snapshot:
         """All files (but for ignored ones) as a tree, and what changed since `base` (default: the start)."""
         mirror = self._mirrors.open(workspace.repo)

@@ -59,6 +59,7 @@ def files_with(secret: str, folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in files if secret.encode() in path.read_bytes()}
 
 
+@pytest.mark.slow
 def test_a_spec_becomes_a_merged_pull_request(tmp_path: Path) -> None:
     outcome, model = played(tmp_path, "--pipeline", "quick")
     home = Home(tmp_path / "demo")

@@ -172,6 +172,7 @@ def test_without_rejections_it_goes_straight_through(demo: Callable[..., Running
     assert outcome["comments"] == 1 + 6 + 2
 
 
+@pytest.mark.slow
 def test_another_pipeline_runs_when_it_is_named(demo: Callable[..., Running]) -> None:
     outcome = demo("--auto", "--pipeline", "quick").ends()
     assert outcome["merged"] is True
@@ -191,6 +192,7 @@ def test_a_person_decides_by_demo_say(demo: Callable[..., Running]) -> None:
     assert running.ends()["merged"] is True
 
 
+@pytest.mark.slow
 def test_a_killed_service_is_waited_for(demo: Callable[..., Running]) -> None:
     running = demo("--auto", "--pipeline", "quick")
     for calls in (1, 2, 3):
@@ -205,6 +207,7 @@ def test_a_killed_service_is_waited_for(demo: Callable[..., Running]) -> None:
     assert processes_of(running) == []
 
 
+@pytest.mark.slow
 def test_a_service_that_somebody_starts_at_the_end_is_stopped_too(demo: Callable[..., Running]) -> None:
     running = demo()
     until(lambda: gates(running) == 1)

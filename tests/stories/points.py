@@ -21,7 +21,7 @@ def _surfaces(*names: str) -> Iterator[str]:
 
 POINTS: dict[str, tuple[str, ...]] = {
     "merge": (
-        *_surfaces("label", "status", "stage", "check"),
+        *_surfaces("status", "stage", "check"),
         "inbox.stored",
         "inbox.decided",
         *_steps("read", "decide", "acknowledge", "claim", "make", "record", "begin", "publish"),
@@ -32,7 +32,7 @@ POINTS: dict[str, tuple[str, ...]] = {
         *_moves("StartAttempt", "OpenPullRequest", "OpenGate", "Merge", "Finish"),
     ),
     "failing tests": (*_steps("keep"), *_effects("reminder"), *_moves("Remind")),
-    "cancel": (*_effects("close-pull-request"), *_moves("StopAttempt")),
+    "cancel": (*_surfaces("label"), *_effects("close-pull-request"), *_moves("StopAttempt")),
     "push": (*_steps("replay", "digest"),),
     "give up": (*_moves("Park"),),
     "plan": (

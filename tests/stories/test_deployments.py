@@ -114,7 +114,10 @@ def test_a_github_without_deployments_is_no_obstacle(new_world: NewWorld) -> Non
     assert on_github(world) == []
 
 
-def test_a_machine_that_is_lost_says_nothing_against_a_release(new_world: NewWorld, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_cut_off", [False, True], ids=["gone", "half made again"])
+def test_a_machine_that_is_lost_says_nothing_against_a_release(
+    new_world: NewWorld, tmp_path: Path, is_cut_off: bool
+) -> None:
     """Whoever goes on without its files makes them again, ships nothing twice, and does not bring the last good version
     back."""
     log, asked, healthy = tmp_path / "log", tmp_path / "asked", tmp_path / "healthy"
@@ -139,8 +142,12 @@ deploy:
     world.approves(issue)
     world.waits("production to be asked", asked.exists)
     world.kill_service()
-    for files in (world.directory / "data" / "worktrees").glob("acme*"):
-        shutil.rmtree(files)
+    (place,) = (each for each in (world.directory / "data" / "worktrees").glob("acme*") if each.is_dir())
+    shutil.rmtree(place)
+    if is_cut_off:
+        # Somebody has begun to make them again, and died of it.
+        place.mkdir()
+        (world.directory / "data" / "commands" / place.name / "unfinished").touch()
     healthy.touch()
     world.start_service()
     world.waits_for_the_end(issue)

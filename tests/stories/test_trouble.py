@@ -19,13 +19,13 @@ ACTS = {
     "pull request": ("POST", "/pulls$"),
     "check run": ("POST", "/check-runs$"),
     "check run again": ("PATCH", "/check-runs/"),
-    "label": ("POST", "/labels$"),
     "ready": ("POST", "/graphql$"),
     "review request": ("POST", "/requested_reviewers$"),
     "merge": ("PUT", "/merge$"),
     "close": ("PATCH", "/issues/1$"),
 }
-"""Every way in which the bot changes GitHub over the API."""
+"""Every way in which the bot changes GitHub over the API on the way to a merge."""
+LABEL = ("POST", "/labels$")
 
 
 def breaks(world: World, method: str, path: str, **fault: Any) -> None:
@@ -33,11 +33,11 @@ def breaks(world: World, method: str, path: str, **fault: Any) -> None:
     world.hub.control("POST", "/faults", {**usual, **fault})
 
 
-def is_undisturbed(world: World, undisturbed: Undisturbed) -> None:
-    issue = PLOTS["merge"].play(world)
+def is_undisturbed(world: World, undisturbed: Undisturbed, plot: str = "merge") -> None:
+    issue = PLOTS[plot].play(world)
     left = [fault for fault in world.hub.control("GET", "/faults") if fault["times"]]
     assert left == [], "the trouble never came"
-    assert not difference(snapshot(world, issue), undisturbed["merge"]["world"])
+    assert not difference(snapshot(world, issue), undisturbed[plot]["world"])
 
 
 @pytest.mark.parametrize("kind", ["status", "drop"])
@@ -49,6 +49,14 @@ def test_an_answer_that_is_lost_after_the_effect(
     breaks(world, *ACTS[act], kind=kind)
     world.start_service()
     is_undisturbed(world, undisturbed)
+
+
+@pytest.mark.parametrize("kind", ["status", "drop"])
+def test_an_answer_that_is_lost_after_a_label(new_world: NewWorld, undisturbed: Undisturbed, kind: str) -> None:
+    world = new_world("sqlite")
+    breaks(world, *LABEL, kind=kind)
+    world.start_service()
+    is_undisturbed(world, undisturbed, "cancel")
 
 
 def test_every_answer_to_a_change_is_lost_once(new_world: NewWorld, undisturbed: Undisturbed, database: str) -> None:
