@@ -16,7 +16,7 @@ from workflows.attempt_steps import Handoff, JudgedWork, Judgement
 from workflows.claims import Claim
 from workflows.drive import record
 from workflows.failpoints import reach
-from workflows.local_steps import Elsewhere, LocalSteps
+from workflows.local_steps import Elsewhere, LocalSteps, has_its_work, is_here
 from workflows.outages import through_outages
 from workflows.services import Services, services
 from workflows.steps import step
@@ -53,7 +53,7 @@ def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptF
     """Prepare a workspace, let the agent work in it, judge what it wrote, commit and push that."""
     claim = here.claims.take(f"attempt:{ref.key}")
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
-    local = LocalSteps(workspace)
+    local = LocalSteps(lambda: is_here(workspace))
     result = local.step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
     if result.status not in (AgentStatus.OK, AgentStatus.BAD_OUTPUT):
         return _ended(ref, result)
@@ -67,7 +67,7 @@ def _hand_on(
     here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace, result: AgentResult, claim: Claim
 ) -> AttemptFinished:
     """Judge what the agent wrote, and put it on the branch."""
-    local = LocalSteps(workspace)
+    local = LocalSteps(lambda: has_its_work(here.supervisors, workspace))
     left = local.step("snapshot", Snapshot | Judgement, _left_behind, here, workspace)
     if isinstance(left, Judgement):
         return _ended(ref, result, judgement=left)
@@ -124,7 +124,7 @@ def _recheck(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Attem
     """Judge a head that a person pushed, as it is. No agent is called, nothing is committed."""
     head = tried.started.start_commit
     workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
-    local = LocalSteps(workspace)
+    local = LocalSteps(lambda: is_here(workspace))
     snapshot = local.step("snapshot", Snapshot, here.workspaces.snapshot, workspace)
     judgement = local.step("judge", Judgement, steps.judge, here, run, tried, ref, workspace, snapshot, snapshot)
     handoff = step("digest", Handoff, steps.digest, here, run, head, parent=head)

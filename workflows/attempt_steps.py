@@ -27,7 +27,7 @@ from bot.domain.work import objection
 from workflows.attempt_keys import push_key
 from workflows.brought import bring_artifacts, bring_spec, spec_as_written, spec_path, unchanged_artifacts
 from workflows.claims import Claim
-from workflows.local_steps import Elsewhere, is_here
+from workflows.local_steps import Elsewhere, has_its_work
 from workflows.lost_time import recall, was_left_behind
 from workflows.patience import patiently
 from workflows.schema.tables import attempts
@@ -175,7 +175,7 @@ def hand_on(here: Services, run: Run, tried: Attempt, ref: AttemptRef, work: Jud
     """The handoff: one commit with trailers, pushed if the branch still is where the work began."""
     message = handoff_message(run, tried, work.result, agent=_agent_name(here, run, ref))
     workspace, parent = work.workspace, work.parent
-    if not is_here(workspace):
+    if not has_its_work(here.supervisors, workspace):
         return _handed_on_already(here, run, ref, work, claim)
     ours = here.workspaces.commit(workspace, tree=work.tree, parent=parent, message=message, at=tried.started_at)
     expected = None if run.head is None and parent == run.started.base_sha else parent

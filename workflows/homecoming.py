@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bot.domain.trees import Workspace
 from workflows.leases import database_clock
-from workflows.local_steps import is_here
+from workflows.local_steps import has_its_work, is_here
 from workflows.services import Services
 from workflows.wake import REWOUND
 
@@ -38,8 +38,9 @@ def bring_home(here: Services, recovery: Recovery) -> int:
 
 
 def _goes_on(here: Services, recovery: Recovery, workflow: WorkflowStatus) -> bool:
-    workspace = _workspace(workflow.workflow_id)
-    if workspace is not None and is_here(workspace):
+    done = {step["function_name"]: step["output"] for step in DBOS.list_workflow_steps(workflow.workflow_id)}
+    workspace = None if done.get("prepare") is None else Workspace.model_validate(done["prepare"])
+    if workspace is not None and _is_home(here, workspace, has_agent_answered=done.get("agent") is not None):
         return recovery.fetch(workflow.workflow_id)
     if workspace is not None and _seconds_since(here, workflow.updated_at or 0) < _PATIENCE_SECONDS:
         log.info("%s waits for the machine that has its files", workflow.workflow_id)
@@ -47,14 +48,11 @@ def _goes_on(here: Services, recovery: Recovery, workflow: WorkflowStatus) -> bo
     return recovery.let_go(workflow.workflow_id)
 
 
+def _is_home(here: Services, workspace: Workspace, *, has_agent_answered: bool) -> bool:
+    return has_its_work(here.supervisors, workspace) if has_agent_answered else is_here(workspace)
+
+
 def _seconds_since(here: Services, milliseconds: int) -> float:
     """By the clock of the database, which has stamped it."""
     with here.database.read() as connection:
         return float(connection.execute(select(database_clock(here.database))).scalar_one()) - milliseconds / 1000
-
-
-def _workspace(workflow_id: str) -> Workspace | None:
-    """What its first step has prepared; None when it has not come that far."""
-    done = (step["output"] for step in DBOS.list_workflow_steps(workflow_id) if step["function_name"] == "prepare")
-    prepared = next(done, None)
-    return None if prepared is None else Workspace.model_validate(prepared)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from bot.adapters.supervisor.supervisors import Supervisors
 from bot.domain.trees import Workspace
 from workflows.steps import step
 
@@ -19,10 +20,10 @@ class Elsewhere(Exception):
 
 
 class LocalSteps:
-    """Records steps like `step`, each of which raises Elsewhere on a machine that the workspace is not on."""
+    """Records steps like `step`, each of which raises Elsewhere on a machine that has not got the files."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, has_them: Callable[[], bool]) -> None:
+        self._has_them = has_them
 
     def step(
         self,
@@ -35,7 +36,7 @@ class LocalSteps:
         """Call `work` once, beside the workspace's files, and record its value of type `shape`."""
 
         def beside() -> Result:
-            if not is_here(self._workspace):
+            if not self._has_them():
                 raise Elsewhere
             return work(*arguments, **named)
 
@@ -45,3 +46,9 @@ class LocalSteps:
 def is_here(workspace: Workspace) -> bool:
     """Whether the workspace's files are on this machine."""
     return Path(workspace.path).is_dir()
+
+
+def has_its_work(supervisors: Supervisors, workspace: Workspace) -> bool:
+    """Whether what the agent wrote there is on this machine. Files alone may be left over from an execution that came
+    no further than to lay them out: the machine that had the agent has its supervisor's notes, too."""
+    return is_here(workspace) and supervisors.knows(workspace.attempt)

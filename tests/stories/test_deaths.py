@@ -27,6 +27,22 @@ def test_killed_while_the_agent_works(world: World) -> None:
     assert world.queues() <= {"inbox", "runs", "agents"}, "a workflow that was taken over left its queue"
 
 
+def test_files_that_are_left_over_are_not_an_agents_work(new_world: NewWorld) -> None:
+    """On another machine of the same layout there may be those of an execution that came no further."""
+    world = new_world("sqlite")
+    world.builder.writes(GOOD).writes(GOOD)
+    world.service.dies_at("step.snapshot.before")
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_without_a_service("its death", lambda: world.service.exit_code() is not None)
+    attempts = world.directory / "data" / "attempts"
+    (attempts / f"{world.run_id(issue)}.builder.1").rename(world.directory / "elsewhere")
+    world.start_service()
+    world.waits_for_gate(issue)
+    statuses = [row[0] for row in world.query("SELECT status FROM attempts ORDER BY number")]
+    assert statuses == ["lost", "ok"]
+
+
 def test_the_agent_ends_while_the_service_is_dead(world: World) -> None:
     world.builder.writes(GOOD, holds=True)
     issue = world.opens_spec("Add a health check")
@@ -93,19 +109,15 @@ def test_dying_between_what_the_reconciler_decided_and_the_answer(world: World) 
 
 
 def test_killed_again_and_again_at_the_worst_moment(world: World) -> None:
-    """Each incarnation dies at the same place; the last one makes it."""
+    """Incarnation after incarnation dies over the same comment; the last one finds it there."""
     world.builder.writes(GOOD)
     world.service.dies_at("effect.gate-comment.after-call")
     issue = world.opens_spec("Add a health check")
-    for _ in range(3):
-        world.waits("the next death", lambda: world.service.exit_code() is not None)
-        assert world.service.death() == "effect.gate-comment.after-call"
+    for point in ("effect.gate-comment.after-call", "step.make.before", "step.make.before"):
+        world.waits_without_a_service("the next death", lambda: world.service.exit_code() is not None)
+        assert world.service.death() == point
         world.service.dies_at("step.make.before")
         world.service.spawn()
-        world.waits("the next death", lambda: world.service.exit_code() is not None)
-        assert world.service.death() == "step.make.before"
-        world.service.spawn()
-        break
     number = world.waits_for_gate(issue)
     assert len(world.bot_comments(number, ":gate:merge:1 -->")) == 1
 
