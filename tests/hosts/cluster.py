@@ -104,10 +104,15 @@ class Cluster(World):
 
         def at_work() -> tuple[Machine, dict[str, str]] | None:
             self.people.look()
-            busy = next((each for each in machines if self.work_of(each, "agents")), None)
+            busy = next((each for each in machines if self._is_called(each, self.work_of(each, "agents"))), None)
             return (busy, self.work_of(busy)) if busy else None
 
         return self.waits(f"an agent on {', '.join(each.name for each in machines)}", at_work, seconds=120)
+
+    def _is_called(self, machine: Machine, work: dict[str, str]) -> bool:
+        """Whether the agent of any of these attempts was started there, and not only its workspace laid out."""
+        called = _called(machine)
+        return any(workflow.split(":")[1] in called for workflow in work)
 
     def seconds_until_taken_over(self, work: dict[str, str], since: float) -> float:
         """How long it took from `since` until another worker executed any of it."""
@@ -121,9 +126,7 @@ class Cluster(World):
 
     def agent_calls(self) -> list[str]:
         """The attempts whose agents were started, on whatever machine."""
-        files = [machine.disk / "agent-calls.jsonl" for machine in self.machines]
-        lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
-        return [str(json.loads(line)["attempt"]) for line in lines]
+        return [attempt for machine in self.machines for attempt in _called(machine)]
 
     def evidence(self) -> Evidence:
         """The world as it is now, with what the agents of all machines have noted."""
@@ -183,3 +186,9 @@ _WORK = (
 )
 _WHERE = "SELECT workflow_uuid, executor_id, status FROM dbos.workflow_status WHERE workflow_uuid = ANY(:ids)"
 _TOLD = "SELECT run_id, seq, kind, cause FROM entries ORDER BY run_id, seq"
+
+
+def _called(machine: Machine) -> list[str]:
+    file = machine.disk / "agent-calls.jsonl"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [str(json.loads(line)["attempt"]) for line in lines]

@@ -19,7 +19,7 @@ from tests.hosts.network import Network, ip, settles
 from tests.support import needs
 
 pytestmark = [needs.namespaces(), needs.program("ip", "iproute2"), pytest.mark.postgres, pytest.mark.slow]
-_SPECS = ["plain", "six", "plain", "six", "broken"]
+_SPECS = ["plain", "six", "plain", "six"]
 
 
 @pytest.fixture
@@ -69,7 +69,8 @@ def test_one_is_cut_off_one_is_lost_and_one_sleeps(cluster: Cluster) -> None:
     lost.pull_the_plug()
     took["lost"] = cluster.seconds_until_taken_over(work, since)
 
-    cluster.open_specs(_SPECS[:3])
+    # Two lost agents and one whose work fails are a reason to ask a person: that kind only where no more is lost.
+    cluster.open_specs([*_SPECS[:3], "broken"])
     asleep, work = cluster.waits_for_work([each for each in cluster.machines if each is not lost])
     before = len(asleep.exits())
     sleeper, since = settles("the worker that is to sleep", asleep), time.monotonic()
