@@ -2,7 +2,7 @@
 
 from dbos import DBOS
 
-from bot.domain.agents import AgentResult, AgentStatus
+from bot.domain.agents import HAS_WORK, AgentResult, AgentStatus
 from bot.domain.decisions import Decision
 from bot.domain.entries import AttemptFinished, HeadMoved
 from bot.domain.errors import UserError
@@ -52,10 +52,19 @@ def attempt(run_id: str, stage: str, number: int) -> None:
 def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptFinished:
     """Prepare a workspace, let the agent work in it, judge what it wrote, commit and push that."""
     claim = here.claims.take(f"attempt:{ref.key}")
-    workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
+    is_fresh = False
+
+    def prepare() -> Workspace:
+        nonlocal is_fresh
+        is_fresh = True
+        return steps.prepare(here, run, tried, ref)
+
+    workspace = step("prepare", Workspace, prepare)
     local = LocalSteps(lambda: is_here(workspace))
-    result = local.step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
-    if result.status not in (AgentStatus.OK, AgentStatus.BAD_OUTPUT):
+    result = local.step(
+        "agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim, is_fresh=is_fresh
+    )
+    if result.status not in HAS_WORK:
         return _ended(ref, result)
     try:
         return _hand_on(here, run, tried, ref, workspace, result, claim)

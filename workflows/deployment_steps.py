@@ -18,8 +18,7 @@ from bot.domain.trees import Workspace
 from bot.domain.values import Value
 from workflows.attempt_keys import deployment_ref
 from workflows.claims import Claim
-from workflows.deployment_files import made_again, release_files, whole
-from workflows.patience import patiently
+from workflows.deployment_files import built, laid_out, lay_out, lay_out_again, release_files, was_built
 from workflows.repository_commands import Ran, run_repository_command
 from workflows.schema.tables import deployments, runs
 from workflows.services import Services
@@ -91,16 +90,12 @@ def announce(here: Services, run: Run, claim: Claim) -> int:
 
 def prepare(here: Services, run: Run, commit: str, back: bool) -> Workspace:
     """A fresh worktree at the commit to be deployed."""
-    return patiently(lambda: here.workspaces.prepare(reference(run, back=back), run.started.issue.repo, start=commit))
+    return lay_out(here, reference(run, back=back), run.started.issue.repo, commit)
 
 
 def build(here: Services, run: Run, workspace: Workspace) -> Done:
     """Build the artifact by the repository's own command."""
-    there = whole(here, workspace)
-    if there is not None:
-        return _build(here, run, there)
-    with made_again(here, workspace) as again:
-        return _build(here, run, again)
+    return _build(here, run, laid_out(here, workspace))
 
 
 def smoke(here: Services, run: Run, workspace: Workspace) -> Done:
@@ -115,15 +110,18 @@ def smoke(here: Services, run: Run, workspace: Workspace) -> Done:
 def brought_here(here: Services, run: Run, workspace: Workspace) -> tuple[Workspace, Done]:
     """The workspace on this machine, and how its build went. The one that had the files may be gone: that says nothing
     against the commit, so they are made, and built, once more."""
-    there = whole(here, workspace)
+    there = built(here, workspace)
     if there is not None:
         return there, Done(ok=True, note="built before")
-    with made_again(here, workspace) as again:
-        return again, _build(here, run, again)
+    again = lay_out_again(here, workspace)
+    return again, _build(here, run, again)
 
 
 def _build(here: Services, run: Run, workspace: Workspace) -> Done:
-    return command(here, run, workspace, "build", run.started.config.deploy.build)
+    done = command(here, run, workspace, "build", run.started.config.deploy.build)
+    if done.ok:
+        was_built(here, workspace)
+    return done
 
 
 def command(here: Services, run: Run, workspace: Workspace, what: str, argv: Command | None) -> Done:

@@ -2,11 +2,12 @@
 machine could take it, which would have to give it up and have its agent paid again."""
 
 import logging
-from typing import Protocol
+from typing import Any, Protocol
 
 from dbos import DBOS, WorkflowStatus
 from sqlalchemy import select
 
+from bot.domain.agents import HAS_WORK, AgentResult
 from bot.domain.trees import Workspace
 from workflows.leases import database_clock
 from workflows.local_steps import has_its_work, is_here
@@ -40,7 +41,7 @@ def bring_home(here: Services, recovery: Recovery) -> int:
 def _goes_on(here: Services, recovery: Recovery, workflow: WorkflowStatus) -> bool:
     done = {step["function_name"]: step["output"] for step in DBOS.list_workflow_steps(workflow.workflow_id)}
     workspace = None if done.get("prepare") is None else Workspace.model_validate(done["prepare"])
-    if workspace is not None and _is_home(here, workspace, has_agent_answered=done.get("agent") is not None):
+    if workspace is not None and _is_home(here, workspace, done.get("agent")):
         return recovery.fetch(workflow.workflow_id)
     if workspace is not None and _seconds_since(here, workflow.updated_at or 0) < _PATIENCE_SECONDS:
         log.info("%s waits for the machine that has its files", workflow.workflow_id)
@@ -48,8 +49,10 @@ def _goes_on(here: Services, recovery: Recovery, workflow: WorkflowStatus) -> bo
     return recovery.let_go(workflow.workflow_id)
 
 
-def _is_home(here: Services, workspace: Workspace, *, has_agent_answered: bool) -> bool:
-    return has_its_work(here.supervisors, workspace) if has_agent_answered else is_here(workspace)
+def _is_home(here: Services, workspace: Workspace, answered: Any) -> bool:
+    """Whether what is still needed is on this machine: work once there is some, until then a place to work in."""
+    has_work = answered is not None and AgentResult.model_validate(answered).status in HAS_WORK
+    return has_its_work(here.supervisors, workspace) if has_work else is_here(workspace)
 
 
 def _seconds_since(here: Services, milliseconds: int) -> float:

@@ -193,6 +193,7 @@ class _Surfaces:
         before = self._shown("label")
         if before is None and started.ordinal > 1:
             before = self._shown("label", of=run_id(started.issue, started.ordinal - 1))
+            self._claim.check()
             if before == _digest(wanted or ""):
                 self._now_shows("label", wanted or "")
         if before == _digest(wanted or "") or (before is None and wanted is None):
@@ -207,6 +208,7 @@ class _Surfaces:
         others = [label for label in LABELS if label != wanted and _digest(label) in may_be_there]
         for label in others:
             patiently(lambda label=label: self._repository.remove_label(number, label))  # type: ignore[misc]
+        self._claim.check()
         self._now_shows("label", wanted or "")
 
     def _once(self, key: str, kind: str, act: Callable[[], str], find: Callable[[], str | None]) -> str:

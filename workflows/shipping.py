@@ -35,6 +35,9 @@ def verify(here: Services, run: Run, workspace: Workspace) -> Done:
     where = target(run)
     if where is None or (where.health.command is None and where.health.url is None):
         return Done(ok=True, note="no health check is configured")
+    if where.health.command is not None:
+        # What it asks about was deployed: a build that fails here and now says nothing about that.
+        workspace, _ = brought_here(here, run, workspace)
     last = Done(ok=False, note="")
     for attempt in range(where.health.tries):
         if attempt:
@@ -108,8 +111,6 @@ def _by_workflow(
 
 def _ask(here: Services, run: Run, workspace: Workspace, where: EnvironmentConfig) -> Done:
     if where.health.command is not None:
-        # What it asks about was deployed: a build that fails here and now says nothing about that.
-        workspace, _ = brought_here(here, run, workspace)
         return command(here, run, workspace, "health check", where.health.command)
     # It brings the modules of its own command line along, and few repositories have a URL to ask.
     import httpx

@@ -82,6 +82,10 @@ class AgentStatus(StrEnum):
     LOST = "lost"
 
 
+HAS_WORK = frozenset({AgentStatus.OK, AgentStatus.BAD_OUTPUT})
+"""Whose files are looked at afterwards: to be judged, or to be kept for the next attempt."""
+
+
 class AgentResult(Value):
     """What came back. `cost_usd` is what the attempt cost whatever its status; `detail` explains a failure
     to a person, in a line or a few. `opinion` and its `findings` are required of roles that send work back."""

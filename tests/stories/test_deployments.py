@@ -114,7 +114,7 @@ def test_a_github_without_deployments_is_no_obstacle(new_world: NewWorld) -> Non
     assert on_github(world) == []
 
 
-@pytest.mark.parametrize("is_cut_off", [False, True], ids=["gone", "half made again"])
+@pytest.mark.parametrize("is_cut_off", [False, True], ids=["gone", "not built to the end"])
 def test_a_machine_that_is_lost_says_nothing_against_a_release(
     new_world: NewWorld, tmp_path: Path, is_cut_off: bool
 ) -> None:
@@ -145,9 +145,9 @@ deploy:
     (place,) = (each for each in (world.directory / "data" / "worktrees").glob("acme*") if each.is_dir())
     shutil.rmtree(place)
     if is_cut_off:
-        # Somebody has begun to make them again, and died of it.
+        # This machine was lost before its build was through, and is back; another one had gone on with the build.
         place.mkdir()
-        (world.directory / "data" / "commands" / place.name / "unfinished").touch()
+        (world.directory / "data" / "commands" / place.name / "built").unlink()
     healthy.touch()
     world.start_service()
     world.waits_for_the_end(issue)
