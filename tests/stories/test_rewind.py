@@ -40,6 +40,7 @@ def test_an_attempt_goes_on_from_a_step_and_its_agent_is_not_paid_again(new_worl
     assert "step.agent.before" not in repeated
 
 
+@pytest.mark.slow
 def test_what_was_rewound_and_is_over_meanwhile_comes_to_its_end(new_world: NewWorld) -> None:
     world = new_world("sqlite")
     world.builder.writes(GOOD)

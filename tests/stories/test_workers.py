@@ -128,6 +128,7 @@ def test_what_no_list_of_comments_tells_is_repaired_after_a_sleeper(new_world: N
     world.waits("the sleeper to be looked after", lambda: not world.query("SELECT 1 FROM workers WHERE pid = 0"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [410, 301], ids=["deleted", "transferred"])
 def test_a_run_whose_issue_is_gone_holds_up_no_look_after_a_sleeper(new_world: NewWorld, status: int) -> None:
     world, looks = _at_a_gate_without_its_issue(new_world, status)
@@ -135,6 +136,7 @@ def test_a_run_whose_issue_is_gone_holds_up_no_look_after_a_sleeper(new_world: N
     assert looks() == 1
 
 
+@pytest.mark.slow
 def test_takeovers_do_not_wait_for_github_to_tell_what_a_sleeper_did(new_world: NewWorld) -> None:
     world, looks = _at_a_gate_without_its_issue(new_world, 502)
     world.waits("the look to be under way", looks)
