@@ -52,18 +52,9 @@ def attempt(run_id: str, stage: str, number: int) -> None:
 def _work(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> AttemptFinished:
     """Prepare a workspace, let the agent work in it, judge what it wrote, commit and push that."""
     claim = here.claims.take(f"attempt:{ref.key}")
-    is_fresh = False
-
-    def prepare() -> Workspace:
-        nonlocal is_fresh
-        is_fresh = True
-        return steps.prepare(here, run, tried, ref)
-
-    workspace = step("prepare", Workspace, prepare)
+    workspace = step("prepare", Workspace, steps.prepare, here, run, tried, ref)
     local = LocalSteps(lambda: is_here(workspace))
-    result = local.step(
-        "agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim, is_fresh=is_fresh
-    )
+    result = local.step("agent", AgentResult, steps.run_agent, here, run, tried, ref, workspace, claim)
     if result.status not in HAS_WORK:
         return _ended(ref, result)
     try:

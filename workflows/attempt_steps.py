@@ -90,19 +90,15 @@ def prepare(here: Services, run: Run, tried: Attempt, ref: AttemptRef) -> Worksp
 
 
 def run_agent(
-    here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace, claim: Claim, *, is_fresh: bool
+    here: Services, run: Run, tried: Attempt, ref: AttemptRef, workspace: Workspace, claim: Claim
 ) -> AgentResult:
-    """The agent's result: of an agent started now, adopted from a worker that died, or finished long ago. The workspace
-    `is_fresh` when this very execution has laid it out."""
+    """The agent's result: of an agent started now, adopted from a worker that died, or finished long ago."""
     request = agent_request(here, run, tried, ref, workspace)
     claim.check()
     if not here.supervisors.knows(ref):
         if (why := stop_reason(here, ref)) is not None:
             # It has waited in the queue for so long.
             return AgentResult(status=AgentStatus.INTERRUPTED, detail=why)
-        if not is_fresh:
-            # No agent has been here. What lies there may be half of what an execution that died was about to lay out.
-            prepare(here, run, tried, ref)
         # Who goes on with an agent needs neither its key nor its program, which may be missing just now.
         try:
             launch = agent_named(request.agent).launch(request, here.supervisors.directory(ref))

@@ -43,24 +43,6 @@ def test_files_that_are_left_over_are_not_an_agents_work(new_world: NewWorld) ->
     assert statuses == ["lost", "ok"]
 
 
-def test_an_agent_never_works_on_half_of_the_files(new_world: NewWorld) -> None:
-    """What was laid out by an execution that died before the agent began may lack anything."""
-    world = new_world("sqlite")
-    world.builder.writes(GOOD)
-    world.service.dies_at("step.agent.before")
-    world.start_service()
-    issue = world.opens_spec("Add a health check")
-    world.waits_without_a_service("its death", lambda: world.service.exit_code() is not None)
-    (laid_out,) = (world.directory / "data" / "worktrees").glob("*.builder.1")
-    (laid_out / "README.md").unlink()
-    world.start_service()
-    number = world.waits_for_gate(issue)
-    changed = {each["filename"]: each["status"] for each in world.sees(f"/pulls/{number}/files")}
-    assert "README.md" not in changed
-    assert set(changed) >= set(GOOD)
-    assert world.builder.times_paid == 1
-
-
 def test_the_agent_ends_while_the_service_is_dead(world: World) -> None:
     world.builder.writes(GOOD, holds=True)
     issue = world.opens_spec("Add a health check")
