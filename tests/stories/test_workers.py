@@ -70,7 +70,7 @@ def test_workers_take_turns_at_looking_for_what_was_lost(new_world: NewWorld) ->
         before, since = looks(), time.monotonic()
         world.waits("some more looks", lambda: looks() >= before + 8)
         # Four times would do if each looked by itself. One that began late may have its first look among these.
-        assert time.monotonic() - since > 5.5 * _RECONCILE
+        assert time.monotonic() - since > 6 * _RECONCILE
 
 
 @pytest.mark.slow
