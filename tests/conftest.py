@@ -1,4 +1,5 @@
-"""The policy for all tests: in CI a skip is a failure, since a test that never runs proves nothing."""
+"""The policy for all tests: in CI a skip is a failure, since a test that never runs proves nothing, and a failure is
+named at once: a run that is ended before its end has no closing report."""
 
 from collections.abc import Generator, Iterator
 
@@ -34,6 +35,27 @@ def pytest_make_collect_report(
     if report.skipped and skips_fail():
         _fail_instead(report)
     return report
+
+
+class _FailuresAtOnce:
+    """Names each test that fails when it does. Where workers run the tests (xdist), only their controller writes."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"FAILED {report.nodeid} ({report.when}, {report.duration:.0f} s)", red=True)
+            self._terminal.flush()
+
+
+@pytest.hookimpl(trylast=True)  # after whoever writes to the terminal is there
+def pytest_configure(config: pytest.Config) -> None:
+    """Failures are named as they come where a run's log may be all that is left of it."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if skips_fail() and isinstance(terminal, pytest.TerminalReporter):
+        config.pluginmanager.register(_FailuresAtOnce(terminal))
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from workflows.clock import now, stamp
 from workflows.database import insert_or
 from workflows.schema.tables import watermarks
 from workflows.services import Services
+from workflows.turns import Turns
 
 log = logging.getLogger("issuewright.reconciler")
 _OVERLAP = timedelta(minutes=5)
@@ -34,29 +35,37 @@ _ON_ITS_WAY = timedelta(seconds=10)
 """How old a review is whose delivery is not waited for any more: so long GitHub waits for the answer to one."""
 
 
-def reconcile(here: Services, *, rested: timedelta = timedelta()) -> int:
-    """One pass over all repositories but those that some worker has read within `rested`; returns how many events will
-    be heard that no delivery has told of (yet).
+def reconcile(here: Services, *, turns: Turns | None = None, rested: timedelta = timedelta()) -> int:
+    """One pass over all repositories (with `turns`: but those that some worker began to read within `rested`); returns
+    how many events will be heard that no delivery has told of (yet).
 
-    What fails is logged, and tried next time.
+    What fails is logged, and tried next time, by whoever comes first.
     """
     new = 0
     for repo in here.repositories:
+        turn = f"reading {repo}"
         try:
-            here.github.bot()  # has told the time, at the latest now
-            began, until = now(), _read_until(here, repo)
-            if until is not None and timedelta() <= began - (until + _OVERLAP) < rested:
+            if turns is not None and not turns.take(turn, rested=rested):
                 continue
-            for event in _missed(here, repo, until):
-                new += inbox.hear(here, event)
-            _now_read(here, repo, began - _OVERLAP)
-            converge.tried_again(here)
-            converge.left_open(here)
-        except ForgeError as trouble:
-            log.warning("%s: could not be read, trying again later: %s", repo, trouble)
-        except Exception:
+            new += _one_pass(here, repo)
+        except Exception as trouble:
             # What is wrong with one repository must not keep the others from being read.
-            log.exception("%s: the pass over it failed, trying again later", repo)
+            if isinstance(trouble, ForgeError):
+                log.warning("%s: could not be read, trying again later: %s", repo, trouble)
+            else:
+                log.exception("%s: the pass over it failed, trying again later", repo)
+            if turns is not None:
+                turns.give_back(turn)
+    return new
+
+
+def _one_pass(here: Services, repo: RepoRef) -> int:
+    here.github.bot()  # has told the time, at the latest now
+    began, until = now(), _read_until(here, repo)
+    new = sum(inbox.hear(here, event) for event in _missed(here, repo, until))
+    _now_read(here, repo, began - _OVERLAP)
+    converge.tried_again(here)
+    converge.left_open(here)
     return new
 
 

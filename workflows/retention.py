@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dbos import DBOS
-from sqlalchemy import Connection, delete, select, true, update
+from sqlalchemy import delete, select, true
 
 from bot.adapters.supervisor.files import remove_old
 from workflows.archive import archive_old_runs
 from workflows.clock import now, stamp
-from workflows.database import Database, insert_or
+from workflows.database import Database
 from workflows.schema.tables import claims, deliveries, runs
 from workflows.services import Retention, Services
+from workflows.turns import Turns
 from workflows.wake import reading, run_of
 
 log = logging.getLogger("issuewright.retention")
@@ -38,7 +39,7 @@ class Removed:
 
 def keep_within_bounds(database: Database, wanted: Retention, executor: str) -> Removed | None:
     """One pass, if it is time for one and no other worker makes it; None otherwise."""
-    if not take_turn(database, executor, wanted.every):
+    if not Turns(database, executor).take(_TURN, rested=wanted.every):
         return None
     archived = 0
     if wanted.runs is not None:
@@ -55,22 +56,6 @@ def keep_within_bounds(database: Database, wanted: Retention, executor: str) -> 
 def days_ago(days: float) -> datetime:
     """That time."""
     return now() - timedelta(days=days)
-
-
-def take_turn(database: Database, executor: str, every: timedelta) -> bool:
-    """Whether this worker is to make the next pass: each turn is given once, over all workers."""
-    at = now()
-    values = {"claimed_by": executor, "claimed_at": stamp(at)}
-
-    def work(connection: Connection) -> bool:
-        fresh = insert_or(connection, claims).values(key=_TURN, epoch=1, **values).on_conflict_do_nothing()
-        if connection.execute(fresh.returning(claims.c.epoch)).first() is not None:
-            return True
-        due = (claims.c.key == _TURN) & (claims.c.claimed_at <= stamp(at - every))
-        taken = update(claims).where(due).values(epoch=claims.c.epoch + 1, **values)
-        return bool(connection.execute(taken).rowcount)
-
-    return database.in_transaction(work)
 
 
 def remove_deliveries(database: Database, *, read_before: datetime) -> int:

@@ -27,6 +27,7 @@ from workflows.sleepers import after_a_sleeper
 from workflows.strays import stop_strays
 from workflows.sweep import sweep
 from workflows.timers import look_again
+from workflows.turns import Turns
 from workflows.wake import AGENTS, APPLICATION, DEPLOYMENTS, INBOX, RUNS, VERSION
 
 log = logging.getLogger("issuewright.worker")
@@ -40,6 +41,9 @@ _TIDY_SECONDS = 60.0
 _AFTER_A_FAILURE_SECONDS = 60.0
 """When a look after a sleeper that failed is repeated: it reads everything."""
 _SILENCE_MILLISECONDS = 30_000
+_NEARLY = 0.75
+"""How much of a turn must have passed since another worker's: less than all, for clocks and sleeps are not exact; more
+than half, or two that are half a turn apart would both look."""
 _GLANCE_SECONDS = 0.5
 """How often we see whether the processes of this machine's other workers are there."""
 
@@ -83,7 +87,7 @@ def start_worker(services: Services, limits: Limits, terms: Terms) -> Lease:
     _every(services, _TIDY_SECONDS, "tidying up", lambda: _tidy_up(services))
     seldom = services.retention.every.total_seconds()
     _every(services, seldom, "retention", lambda: _keep_within_bounds(services, lease.worker))
-    _look_for_what_was_lost(services)
+    _look_for_what_was_lost(services, lease.worker)
     return lease
 
 
@@ -171,15 +175,16 @@ def _look_after_sleepers(services: Services, reaper: Reaper, terms: Terms) -> No
     _every(services, terms.look_seconds, "sleepers", look)
 
 
-def _look_for_what_was_lost(services: Services) -> None:
+def _look_for_what_was_lost(services: Services, worker: Worker) -> None:
     """Each worker looks when it begins, for it may have lost what it was told; then they take turns."""
     every, rested = services.reconcile_every, timedelta()
+    turns = Turns(services.database, worker.executor_id)
 
     def look() -> None:
         nonlocal rested
         if services.ears.time_to_look(every.total_seconds()):
-            reconcile(services, rested=rested)
-            rested = every / 2
+            reconcile(services, turns=turns, rested=rested)
+            rested = every * _NEARLY
 
     _every(services, every.total_seconds(), "reconciler", look)
 

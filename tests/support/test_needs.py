@@ -1,4 +1,4 @@
-"""A skip names its way out, and fails where skips fail."""
+"""A skip names its way out, and fails where skips fail; there a failure is named at once, too."""
 
 import os
 import subprocess
@@ -20,6 +20,16 @@ def test_with_a_missing_program():
 SKIPPING_MODULE = """
 import pytest
 pytest.skip("no-such-library is missing; get it: pip install no-such-library", allow_module_level=True)
+"""
+
+FAILURE_IN_A_RUN_THAT_IS_ENDED = """
+import os
+
+def test_that_fails():
+    assert False
+
+def test_in_which_the_run_is_ended():
+    os._exit(3)
 """
 
 
@@ -56,3 +66,10 @@ def test_a_skip_names_its_way_out_and_fails_in_ci(
     assert way_out in output
     assert (code not in (0, 5)) == fails
     assert ("did not run, and in CI a skip fails" in output) == fails
+
+
+@pytest.mark.parametrize(("environment", "named"), [({"CI": "false"}, False), ({"CI": "true"}, True)])
+def test_in_ci_a_failure_is_named_before_the_run_ends(tmp_path: Path, environment: dict[str, str], named: bool) -> None:
+    code, output = run(tmp_path, FAILURE_IN_A_RUN_THAT_IS_ENDED, **environment)
+    assert code == 3
+    assert ("FAILED test_sample.py::test_that_fails (call, 0 s)" in output) == named

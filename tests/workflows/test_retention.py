@@ -11,7 +11,7 @@ from bot.adapters.supervisor.files import remove_old
 from tests.workflows.books import RUN, Books
 from workflows.clock import now, stamp
 from workflows.intake import Delivery, store_deliveries
-from workflows.retention import remove_deliveries, remove_workflows, take_turn
+from workflows.retention import remove_deliveries, remove_workflows
 from workflows.runtime import connect_client
 from workflows.wake import Waker, run_of
 
@@ -99,15 +99,6 @@ def test_deliveries_that_were_read_go_and_can_come_again(launched: Books) -> Non
     assert workflows(launched) == {"inbox:just-read:1", "inbox:new:1", "inbox:unread:1"}
     delivered(launched, "old")
     assert "inbox:old:1" in workflows(launched), "it is read again: what it caused is known by its cause"
-
-
-def test_one_worker_at_a_time_takes_its_turn(books: Books) -> None:
-    hourly = timedelta(hours=1)
-    assert take_turn(books.database, "one", hourly)
-    assert not take_turn(books.database, "other", hourly)
-    books.executes(f"UPDATE claims SET claimed_at = '{stamp(now() - hourly)}'")
-    assert take_turn(books.database, "other", hourly)
-    assert not take_turn(books.database, "one", hourly)
 
 
 def test_files_that_are_in_use_or_young_stay(tmp_path: Path) -> None:
