@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -86,13 +87,23 @@ class Fledgling(subprocess.Popen[bytes]):
         give_up = None if timeout is None else time.monotonic() + timeout
         while (code := self.poll()) is None:
             if give_up is not None and time.monotonic() > give_up:
-                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+                raise subprocess.TimeoutExpired(f"{self.pid}: {_standing(self.pid)}", timeout or 0.0)
             time.sleep(0.01)
         return code
 
     def send_signal(self, sig: int) -> None:
         if self.poll() is None:
             os.kill(self.pid, sig)
+
+
+def _standing(pid: int) -> str:
+    """In which state each of its threads is, and in which call of the kernel: who does not end is to say why."""
+    told = []
+    for task in sorted(Path(f"/proc/{pid}/task").glob("*")):
+        with suppress(OSError):  # a thread that has just ended
+            state = (task / "stat").read_text().rpartition(")")[2].split()[0]
+            told.append(f"{state} {(task / 'wchan').read_text()}")
+    return ", ".join(told) or "no such process"
 
 
 def main() -> None:
