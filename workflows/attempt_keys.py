@@ -1,6 +1,7 @@
 """Natural keys of attempts and deployments, and of their effects."""
 
 from bot.domain.refs import AttemptRef
+from bot.domain.run import Run
 
 
 def push_key(run_id: str, stage: str, number: int) -> str:
@@ -14,6 +15,8 @@ def deployment_ref(run_id: str, environment: str, number: int, *, back: bool = F
     return AttemptRef(run_id=run_id, stage=f"deploy-{environment}" + ("-back" if back else ""), number=number)
 
 
-def tidying_key(parent: str) -> str:
-    """The effect (within its run) that moves the branch to a commit without artifacts, on top of `parent`."""
-    return f"tidied:{parent}"
+def tidying_key(run: Run) -> str:
+    """The effect (within its run) that moves the branch to a commit without artifacts, on top of the run's head. The
+    branch may come back to a head that was tidied before: somebody has undone that."""
+    before = run.tidied_from.count(run.head or "")
+    return f"tidied:{run.head}" + (f":{before}" if before else "")

@@ -59,8 +59,16 @@ def _drive(here: Services, run_id: str) -> None:
     reach(f"drive.{type(move).__name__}.claimed")
     outcome = step("make", MoveMade | None, _make, here, run_id, move, claim, token)
     reach(f"drive.{type(move).__name__}.made")
-    if outcome is not None:
-        step("record", Decision, _record, here, run_id, move, outcome)
+    if outcome is not None and isinstance(step("record", Decision, _record, here, run_id, move, outcome), Ignored):
+        _goes_on(here, run_id, move)
+
+
+def _goes_on(here: Services, run_id: str, move: Move) -> None:
+    """Whoever told what made the outcome old news has woken a driver. Raises RuntimeError when nobody has: the same
+    move would be made for ever, and come to nothing each time, so the sweep is to count this as a failure."""
+    run = here.journal.run(run_id)
+    if run is not None and move in next_moves(run):
+        raise RuntimeError(f"{describe(move)}: made before, and it has changed nothing")
 
 
 def record(here: Services, run_id: str, outcome: MoveMade) -> Decision:

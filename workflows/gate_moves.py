@@ -10,9 +10,12 @@ from workflows import publisher
 from workflows.making import Making
 
 
-def open_gate(making: Making, move: OpenGate) -> MoveMade:
-    """The work is ready to be looked at, the right people are asked, and a new comment says what for."""
+def open_gate(making: Making, move: OpenGate) -> MoveMade | None:
+    """The work is ready to be looked at, the right people are asked, and a new comment says what for. None when there
+    is nothing to be decided any more: a push or a cancellation has followed the claim."""
     run, number = making.run, making.pull_number
+    if run.open_gate(move.gate, move.round) is None:
+        return None
     prefix = f"gate:{move.gate}:{move.round}"
     publisher.publish_work(making.here, run, making.claim)
     if move.gate == run.plan.merge_gate.name:
@@ -29,7 +32,7 @@ def open_gate(making: Making, move: OpenGate) -> MoveMade:
 
 def remind(making: Making, move: Remind) -> MoveMade:
     """One more comment, as long as the gate is open."""
-    gate = making.run.gate
+    gate = making.run.open_gate(move.gate, move.round)
     prefix = f"gate:{move.gate}:{move.round}:reminder"
     if gate is not None:
         making.comment(prefix, "reminder", "comments/reminder.md.j2", view=making.gate_view(gate.subject))

@@ -108,5 +108,5 @@ def _is_being_pushed(services: Services, run: Run, head: str) -> bool:
     if run.live is not None:
         key = f"{push_key(run.id, run.live.stage, run.live.number)}:{head}"
     else:
-        key = f"{run.id}:{tidying_key(run.head or '')}"
+        key = f"{run.id}:{tidying_key(run)}"
     return services.effects.intended(key) == head

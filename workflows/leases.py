@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
-from sqlalchemy import ColumnElement, Double, extract, func, insert, literal, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, Double, extract, func, insert, literal, select, type_coerce, update
 
 from bot.adapters.supervisor import process_tree
+from bot.adapters.supervisor.beat import ALONE
 from workflows.clock import now, stamp
 from workflows.database import Database
 from workflows.proof import Proof, uptime
@@ -102,6 +103,7 @@ class Lease:
         """Insert the lease, and beat in the background until `release`."""
         with self._database.write() as connection:
             sent = uptime()
+            alone = self._is_alone(connection)
             connection.execute(
                 insert(workers).values(
                     **asdict(self.worker),
@@ -113,7 +115,7 @@ class Lease:
         # On SQLite everybody is on one machine, and sees whether the process lives: nobody is declared dead by a clock.
         self.proof.begins(None if self._database.is_sqlite else self.terms.seconds)
         self.proof.renew(sent)
-        self._show_beat()
+        self._show_beat(alone)
         self._beating.start()
         threading.Thread(target=self._watch, name="lease-watch", daemon=True).start()
 
@@ -136,7 +138,7 @@ class Lease:
             except Exception as trouble:
                 log.warning("could not beat: %s", trouble)
                 if self._database.is_sqlite:
-                    self._show_beat()  # Who is busy there is a process of this machine, and we live.
+                    self._show_beat(alone=True)  # Who is busy there is a process of this machine, and we live.
                 continue
             if not lives and not self._stopped.is_set():
                 log.error("this worker was declared dead")
@@ -148,17 +150,30 @@ class Lease:
         sent = uptime()
         with self._database.write() as connection:
             beaten = connection.execute(update(workers).where(mine).values(heartbeat_at=database_clock(self._database)))
+            alone = self._is_alone(connection)
         if beaten.rowcount == 0:
             return False
         self.proof.renew(sent)
-        self._show_beat()
+        self._show_beat(alone)
         return True
 
-    def _show_beat(self) -> None:
+    def _is_alone(self, connection: Connection) -> bool:
+        """Whether no other machine has a worker that lives, so far as anybody knows."""
+        if self._database.is_sqlite:
+            return True
+        elsewhere = workers.c.machine.is_distinct_from(self.worker.machine) & workers.c.declared_dead_at.is_(None)
+        return connection.execute(select(workers.c.executor_id).where(elsewhere).limit(1)).first() is None
+
+    def _show_beat(self, alone: bool) -> None:
+        """First whether it is alone, then the beat: who sees the beat finds what is true of it."""
         file = self.terms.beat_file
         if file is not None:
             try:
                 file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if alone:
+                    file.with_name(ALONE).touch()
+                else:
+                    file.with_name(ALONE).unlink(missing_ok=True)
                 file.touch()
             except OSError as trouble:
                 log.warning("%s cannot be touched: supervisors will think that nobody works here: %s", file, trouble)

@@ -51,13 +51,15 @@ def open_pull_request(making: Making) -> MoveMade:
     return MoveMade(entry=entry, cause=f"pull-request:{pull.number}")
 
 
-def tidy(making: Making, move: TidyArtifacts) -> MoveMade:
-    """One more commit, without the folder; where `ref` is configured, the one before stays to be found."""
-    here, run, repo = making.here, making.run, making.issue.repo
+def tidy(making: Making, move: TidyArtifacts) -> MoveMade | None:
+    """One more commit, without the folder; where `ref` is configured, the one before stays to be found. None when the
+    branch has moved since this was claimed."""
+    here, run, repo, key = making.here, making.run, making.issue.repo, tidying_key(making.run)
+    if move.parent != run.head:
+        return None
     if run.started.config.artifacts == "ref":
         ref = f"refs/issuewright/artifacts/{run.id}"
-        what = f"artifacts:{move.parent}"
-        making.repeatable(what, "ref", lambda: here.workspaces.publish_ref(repo, move.parent, ref))
+        making.repeatable(f"{key}:artifacts", "ref", lambda: here.workspaces.publish_ref(repo, move.parent, ref))
     folder, message = run.started.folder, tidying_message(run)
     sha = here.workspaces.commit_without(repo, move.parent, folder, message=message, at=run.started_at)
     moved: list[str | None] = []
@@ -70,7 +72,7 @@ def tidy(making: Making, move: TidyArtifacts) -> MoveMade:
         return sha
 
     try:
-        making.once(tidying_key(move.parent), "push", push, intended=sha)
+        making.once(key, "push", push, intended=sha)
     except Rejected:
         if not moved or moved[0] is None:
             raise
@@ -82,7 +84,7 @@ def tidy(making: Making, move: TidyArtifacts) -> MoveMade:
         diff_digest=digests.diff_digest or "",
         artifacts_digest=digests.artifacts_digest or "",
     )
-    return MoveMade(entry=entry, cause=f"tidied:{sha}")
+    return MoveMade(entry=entry, cause=key)
 
 
 def merge(making: Making, move: Merge) -> MoveMade | None:

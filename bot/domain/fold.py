@@ -140,7 +140,14 @@ def _artifacts_tidied(run: Run, entry: e.ArtifactsTidied, at: datetime) -> Run:
         return run
     before = run.judged.contents if run.judged is not None else {}
     judged = Judged(entry.commit, entry.artifacts_digest, entry.diff_digest, before)
-    return replace(run, head=entry.commit, judged=judged, tidied=entry.commit, artifacts_at=entry.parent)
+    return replace(
+        run,
+        head=entry.commit,
+        judged=judged,
+        tidied=entry.commit,
+        artifacts_at=entry.parent,
+        tidied_from=(*run.tidied_from, entry.parent),
+    )
 
 
 def _head_moved(run: Run, entry: e.HeadMoved, at: datetime) -> Run:

@@ -124,6 +124,7 @@ class Run:
     budget_usd: float | None = None
     tidied: str | None = None
     artifacts_at: str | None = None
+    tidied_from: tuple[str, ...] = ()
     deploying: DeploymentStarted | None = None
     deployments: tuple[DeploymentFinished, ...] = ()
     merged_sha: str | None = None

@@ -91,6 +91,7 @@ def build_services(settings: Settings, database: Database) -> Services:
             settings.data_dir / "attempts",
             agent_calls_file=settings.agent_calls_file,
             worker_patience_seconds=_patience(settings, database),
+            waits_alone=settings.worker_patience_seconds is None,
         ),
         operations=Supervisors(settings.data_dir / "operations"),
         templates=Templates().checked(),
@@ -114,7 +115,7 @@ def build_services(settings: Settings, database: Database) -> Services:
 
 def _patience(settings: Settings, database: Database) -> float | None:
     """How long agents work on without a worker. On SQLite nobody else can take their attempts over, so for ever;
-    otherwise they stop before a worker of another machine starts them again."""
+    otherwise they stop before a worker of another machine starts them again, if there is one."""
     if settings.worker_patience_seconds is not None:
         return settings.worker_patience_seconds or None
     return None if database.is_sqlite else SURE * settings.lease_seconds

@@ -4,9 +4,10 @@ number of requests."""
 import pytest
 
 from bot.domain.entries import AttemptFinished
+from tests.localhub.harness import git
 from tests.stories.conftest import NewWorld
 from tests.stories.test_gates import BUILT, PLAN, REVIEW
-from tests.stories.world import GOOD, REPAIRED, Issue, World
+from tests.stories.world import GOOD, MAINTAINER, REPAIRED, Issue, World
 
 MOST_REQUESTS = 40
 SIX = "pipeline: six-agents\n"
@@ -93,6 +94,34 @@ def test_a_push_onto_the_stripped_branch_does_not_lose_the_artifacts(new_world: 
     merged = world.files_on("main")
     assert "docs/by-hand.md" in merged
     assert not [path for path in merged if path.startswith("specs/")]
+
+
+@pytest.mark.parametrize("artifacts", ["strip", "ref"])
+def test_who_takes_our_last_commit_off_the_branch_is_asked_again(new_world: NewWorld, artifacts: str) -> None:
+    """As often as it happens: the branch is back at a head whose artifacts have been taken away before."""
+    world = new_world(config=planned(artifacts))
+    world.agent("planner").writes({PLAN: "# Plan\n"})
+    world.builder.writes(GOOD)
+    world.agent("docs").writes({BUILT: "As built\n"})
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    for again in (1, 2):
+        world.waits_for_gate(issue, round=again)
+        takes_back(world, issue, f"back-{again}")
+    world.waits_for_gate(issue, round=3)
+    assert paid(world) == {"planner": 1, "builder": 1, "docs": 1}
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert not [path for path in world.files_on("main") if path.startswith("specs/")]
+
+
+def takes_back(world: World, issue: Issue, name: str) -> None:
+    """Somebody takes the newest commit off the branch."""
+    clone, branch = world.directory / "people" / name, world.branch(issue)
+    remote = world.hub.remote(world.hub.tokens[MAINTAINER])
+    git(world.directory, "clone", "-q", "--branch", branch, remote, str(clone))
+    git(clone, "reset", "-q", "--hard", "HEAD~1")
+    git(clone, "push", "-q", "--force", "origin", branch)
 
 
 def paid(world: World) -> dict[str, int]:

@@ -2,10 +2,12 @@
 are stopped."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from bot.adapters.supervisor.beat import BEAT
 from bot.domain.agents import AgentStatus
 from bot.domain.entries import AttemptFinished
 from bot.domain.events import MoveMade
@@ -58,6 +60,29 @@ def test_on_sqlite_agents_wait_for_the_service_however_long(new_world: NewWorld,
     world.waits_for_agent()
     launch = json.loads((attempt_directory(world, issue) / "launch.json").read_text())
     assert launch["worker_patience_seconds"] is None
+
+
+@pytest.mark.postgres
+def test_the_only_machines_agents_work_on_however_long_its_worker_is_away(new_world: NewWorld) -> None:
+    """Nobody else could have taken the attempt over: it is not paid again."""
+    world = new_world("postgres", settings="lease_seconds = 2")
+    world.service.environment.clear()
+    world.start_service()
+    world.builder.writes(GOOD, holds=True)
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_agent()
+    directory = attempt_directory(world, issue)
+    patience = json.loads((directory / "launch.json").read_text())["worker_patience_seconds"]
+    assert patience < 2
+    world.kill_service()
+    beat = directory.parent / BEAT
+    world.waits_without_a_service("a long silence", lambda: time.time() - beat.stat().st_mtime > 3 * patience)
+    assert world.processes_of_agents()
+    world.start_service()
+    world.builder.is_let_go()
+    world.waits_for_gate(issue)
+    assert [a.status for a in world.entries(issue, AttemptFinished)] == [AgentStatus.OK]
+    assert world.builder.times_paid == 1
 
 
 def test_an_agent_whose_attempt_is_over_is_stopped(world: World) -> None:

@@ -13,7 +13,7 @@ import pytest
 from dbos import DBOS
 from sqlalchemy import text
 
-from bot.adapters.supervisor.beat import BEAT
+from bot.adapters.supervisor.beat import ALONE, BEAT
 from tests.support.postgres import PostgresServer
 from workflows import runtime
 from workflows.claims import Claims, Superseded
@@ -147,6 +147,26 @@ def test_a_beat_shows_in_the_file_that_supervisors_look_at(database: Database, t
     assert not lease.beat()
     lease.release()
     assert file.stat().st_mtime == 0, "who was declared dead does not keep agents going"
+
+
+def test_a_beat_tells_supervisors_whether_another_machine_has_a_worker(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "attempts" / BEAT
+    alone = file.with_name(ALONE)
+    mine = Lease(database, this_process("mine"), terms=Terms(600.0, file))
+    mine.take()
+    assert alone.exists()
+    neighbour, other = Lease(database, this_process("mine")), Lease(database, this_process("another"))
+    neighbour.take()
+    assert mine.beat()
+    assert alone.exists(), "it is of this machine"
+    other.take()
+    assert mine.beat()
+    assert alone.exists() is database.is_sqlite, "there nobody can be of another machine"
+    other.release()
+    assert mine.beat()
+    assert alone.exists()
+    neighbour.release()
+    mine.release()
 
 
 _WORKER = """

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 BEAT = ".beat"
+ALONE = ".alone"
+"""Beside the beat while no other machine has a worker: nobody else could have taken an attempt over since then."""
 
 
 class Silence:
@@ -15,7 +17,7 @@ class Silence:
     show no beat at all (those of an older release) are not waited for."""
 
     def __init__(self, root: Path) -> None:
-        self._file = root / BEAT
+        self._file, self._alone = root / BEAT, root / ALONE
         self._seen = self._last_beat()
         self._since = _clock()
 
@@ -24,6 +26,13 @@ class Silence:
         if (beat := self._last_beat()) != self._seen:
             self._seen, self._since = beat, _clock()
         return 0.0 if beat is None else _clock() - self._since
+
+    def is_too_long(self, patience: float | None, *, waits_alone: bool) -> bool:
+        """Whether an agent is not to work on, for another machine may start it again: after `patience` seconds (None:
+        never), but with `waits_alone` not when this machine was the only one as long as a worker was seen."""
+        if patience is None or self.seconds() <= patience:
+            return False
+        return not (waits_alone and self._alone.exists())
 
     def _last_beat(self) -> int | None:
         try:

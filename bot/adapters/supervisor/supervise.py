@@ -128,6 +128,7 @@ class _Watch:
         self.unasked = False
         self._silence = Silence(directory.parent)
         self._patience: float | None = launch.get("worker_patience_seconds")
+        self._waits_alone = bool(launch.get("waits_alone"))
         self._timed_out: str | None = None
         self._ladder: list[tuple[str, float]] = []
         self._next_rung = 0.0
@@ -264,7 +265,7 @@ class _Watch:
         reason = _stop_reason(self._directory)
         if reason is not None:
             self._stop(reason)
-        elif self._patience is not None and self._silence.seconds() > self._patience:
+        elif self._silence.is_too_long(self._patience, waits_alone=self._waits_alone):
             self._stop(f"no worker of this machine has been seen for {self._patience:.0f} seconds", unasked=True)
         elif now - self._started > self._launch["wall_seconds"]:
             self._timed_out = "wall"

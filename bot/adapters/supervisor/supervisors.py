@@ -43,7 +43,7 @@ class Supervisors:
 
     `agent_calls_file`, if given, gets one line at each start of an agent whose launch names no file itself.
     An agent is stopped when no worker of this machine has touched the beat for `worker_patience_seconds` (None: it
-    works on, however long that takes).
+    works on, however long that takes; with `waits_alone` so it does while no other machine has a worker).
     `on_step` is called between every two steps of `start`; tests kill the process there."""
 
     def __init__(
@@ -53,10 +53,11 @@ class Supervisors:
         python: str = sys.executable,
         agent_calls_file: Path | None = None,
         worker_patience_seconds: float | None = None,
+        waits_alone: bool = False,
         on_step: Callable[[str], None] = lambda step: None,
     ) -> None:
         self.root = root.resolve()
-        self._patience = worker_patience_seconds
+        self._patience, self._waits_alone = worker_patience_seconds, waits_alone
         self._python = python
         self._calls = agent_calls_file.resolve() if agent_calls_file is not None else None
         self._on_step = on_step
@@ -227,7 +228,7 @@ class Supervisors:
             **({} if life == 1 else {"life": life}),
         }
         counted = {} if self._calls is None or launch.agent_calls_file else {"agent_calls_file": str(self._calls)}
-        patience = {"worker_patience_seconds": self._patience}
+        patience = {"worker_patience_seconds": self._patience, "waits_alone": self._waits_alone}
         return json.dumps({**launch.model_dump(mode="json"), **counted, **patience, "call": call})
 
     def _spawn(self, directory: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.supervisor import files, lives
-from bot.adapters.supervisor.beat import BEAT, Silence
+from bot.adapters.supervisor.beat import ALONE, BEAT, Silence
 from bot.adapters.supervisor.supervisors import Supervisors
 from bot.domain.agents import AgentStatus
 from tests.adapters.supervisor.attempts import Attempts, until
@@ -56,10 +56,12 @@ def test_an_agent_without_a_session_does_not_go_on(attempts: Attempts) -> None:
 # Orphans
 
 
-def patient(attempts: Attempts, seconds: float | None) -> Path:
+def patient(attempts: Attempts, seconds: float | None, *, waits_alone: bool = False) -> Path:
     """Supervisors of this kind from now on; the file that their workers touch."""
     root = attempts.folder / "attempts"
-    attempts.supervisors = Supervisors(root, agent_calls_file=attempts.calls_file, worker_patience_seconds=seconds)
+    attempts.supervisors = Supervisors(
+        root, agent_calls_file=attempts.calls_file, worker_patience_seconds=seconds, waits_alone=waits_alone
+    )
     root.mkdir(exist_ok=True)
     return root / BEAT
 
@@ -81,6 +83,18 @@ def test_an_agent_works_on_without_a_worker_where_it_may(attempts: Attempts, pat
         beat.touch()
     attempts.start('time.sleep(2.5); answer(summary="built")')
     assert attempts.wait().status is AgentStatus.OK
+
+
+@pytest.mark.parametrize("waits_alone", [True, False])
+@pytest.mark.parametrize("alone", [True, False])
+def test_without_another_machine_an_agent_may_work_on_too(attempts: Attempts, waits_alone: bool, alone: bool) -> None:
+    beat = patient(attempts, 1.0, waits_alone=waits_alone)
+    beat.touch()
+    if alone:
+        beat.with_name(ALONE).touch()
+    attempts.start('time.sleep(2.5); answer(summary="built")')
+    works_on = waits_alone and alone
+    assert attempts.wait().status is (AgentStatus.OK if works_on else AgentStatus.INTERRUPTED)
 
 
 def test_as_long_as_a_worker_beats_an_agent_works_on(attempts: Attempts) -> None:

@@ -1,0 +1,56 @@
+"""A move that was claimed by somebody who died: it is made by whoever comes next, if it still is one to make."""
+
+from bot.domain.entries import HeadMoved
+from bot.domain.events import MoveMade
+from bot.domain.facts import Facts
+from bot.domain.forge import Actor
+from tests.stories.conftest import NewWorld
+from tests.stories.world import GOOD, Issue, World
+from workflows import operator
+from workflows.clock import now
+from workflows.journal import Journal
+from workflows.runtime import connect_client
+from workflows.wake import Waker
+
+NOBODY = Actor(id=0, login="nobody")
+
+
+def dies_before_the_gate_is_shown(world: World) -> Issue:
+    world.builder.writes(GOOD)
+    world.service.dies_at("drive.OpenGate.claimed")
+    world.service.spawn()
+    issue = world.opens_spec("Add a health check")
+    world.waits_without_a_service("its death", lambda: world.service.exit_code() is not None)
+    return issue
+
+
+def journal(world: World) -> Journal:
+    return Journal(world.database, Waker(connect_client(world.database)))
+
+
+def test_a_gate_that_a_push_has_closed_is_not_shown(new_world: NewWorld, database: str) -> None:
+    world = new_world(database)
+    issue = dies_before_the_gate_is_shown(world)
+    number = world.pull_request(issue)["number"]
+    pushed = world.pushes(issue, "docs/by-hand.md", "By hand\n")
+    # Another worker hears of it meanwhile.
+    heard = MoveMade(entry=HeadMoved(head=pushed), cause="head:heard-elsewhere")
+    journal(world).decide(heard, Facts(now=now(), bot=NOBODY), of=world.run_id(issue))
+    world.start_service()
+    world.waits_for_gate(issue, round=2)
+    world.waits_for_quiet()
+    (asked,) = world.bot_comments(number, ":gate:merge:")
+    assert pushed in asked
+    assert len(world.requests("POST", "/requested_reviewers$")) == 1
+
+
+def test_a_gate_of_a_run_that_was_cancelled_is_not_shown(new_world: NewWorld, database: str) -> None:
+    world = new_world(database)
+    issue = dies_before_the_gate_is_shown(world)
+    number = world.pull_request(issue)["number"]
+    operator.command(journal(world), world.run_id(issue), "cancel")
+    world.start_service()
+    world.waits_for_the_end(issue)
+    world.waits_for_quiet()
+    assert not world.bot_comments(number, ":gate:merge:")
+    assert not world.requests("POST", "/requested_reviewers$")
