@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from bot.domain.agents import AgentResult
 from bot.domain.entries import DeploymentFinished, RunParked
+from bot.domain.errors import NotFound, Rejected
 from bot.domain.events import MoveMade
 from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef
@@ -25,8 +26,8 @@ from workflows.wake import REWOUND, VERSION
 log = logging.getLogger("issuewright.sweep")
 LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 _RESTARTS = 5
-_SHOW_AGAIN_SECONDS, _SHOW_SELDOM_SECONDS = 5, 3600
-"""A publisher that fails is repeated after twice the one, then after twice as long each time, up to the other."""
+_AGAIN_SECONDS, _SELDOM_SECONDS = 5, 3600
+"""What is tried for ever is repeated after so long, then after twice as long each time, up to the other."""
 
 
 def sweep(here: Services, recovery: Recovery) -> int:
@@ -85,7 +86,12 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     last = _newest(prefix)
     if last is not None and last.status in LIVE:
         return 0
-    if before < _RESTARTS:
+    kept = before >= _RESTARTS and last is not None and _is_worth_keeping(run, last, prefix)
+    if kept and run.parked is None:
+        _park(here, run, ref, prefix)
+    if kept and last is not None and time.time() < (last.updated_at or 0) / 1000 + _wait(before - _RESTARTS):
+        return 0
+    if before < _RESTARTS or kept:
         with here.database.write() as connection:
             counted = update(attempts).where(mine, attempts.c.restarts == before).values(restarts=before + 1)
             if connection.execute(counted).rowcount == 0:
@@ -97,14 +103,32 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
             return 1
         _rewind(run, last.workflow_id)
         return 0
-    detail = f"could not be brought to an end: {_last_error(f'attempt:{ref.key}:')}"
     # First parked, then ended: the other way round a driver would start the next attempt in between.
-    parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
-    outcome = MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}")
-    park(here, run.id, outcome, lambda as_it_is: not as_it_is.is_winding_up and as_it_is.live == run.live)
+    detail = _park(here, run, ref, prefix)
     finished = lost(ref, detail, _answer(last))
     record(here, run.id, MoveMade(entry=finished, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
     return 0
+
+
+def _is_worth_keeping(run: Run, last: WorkflowStatus, prefix: str) -> bool:
+    """Whether GitHub alone stands between an agent's answer and its end: a repository that was renamed, an App that may
+    not write. Somebody will mend that, and then the answer need not be paid for once more."""
+    stands = isinstance(_last_failure(prefix), (Rejected, NotFound))
+    return stands and not run.is_winding_up and _answer(last) is not None
+
+
+def _park(here: Services, run: Run, ref: AttemptRef, prefix: str) -> str:
+    """Ask a person for help with an attempt; what is wrong with it."""
+    detail = f"could not be brought to an end: {_last_error(prefix)}"
+    parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
+    outcome = MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}")
+    park(here, run.id, outcome, lambda as_it_is: not as_it_is.is_winding_up and as_it_is.live == run.live)
+    return detail
+
+
+def _wait(failures: int) -> float:
+    """How many seconds later than the last of these failures the next try comes."""
+    return float(min(_AGAIN_SECONDS * 2**failures, _SELDOM_SECONDS))
 
 
 def _let_be(here: Services, run: Run, ref: AttemptRef, prefix: str) -> None:
@@ -189,11 +213,14 @@ def _shown_again_at(run: Run) -> float:
     failed = DBOS.list_workflows(status="ERROR", workflow_id_prefix=prefix, load_input=False, load_output=False)
     if not failed:
         return 0.0
-    wait: int = min(_SHOW_AGAIN_SECONDS * 2 ** len(failed), _SHOW_SELDOM_SECONDS)
-    return max(each.updated_at or 0 for each in failed) / 1000 + wait
+    return max(each.updated_at or 0 for each in failed) / 1000 + _wait(len(failed))
+
+
+def _last_failure(prefix: str) -> Exception | None:
+    failed = DBOS.list_workflows(status="ERROR", workflow_id_prefix=prefix, load_input=False, sort_desc=True, limit=1)
+    return failed[0].error if failed else None
 
 
 def _last_error(prefix: str) -> str:
-    failed = DBOS.list_workflows(status="ERROR", workflow_id_prefix=prefix, load_input=False, sort_desc=True, limit=1)
-    error = failed[0].error if failed else None
+    error = _last_failure(prefix)
     return f"{type(error).__name__}: {error}" if error else "no reason is known"

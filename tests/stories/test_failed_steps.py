@@ -1,5 +1,7 @@
 """A step of an attempt fails after the agent has answered: the attempt goes on from there, with what was paid for."""
 
+import pytest
+
 from tests.stories.conftest import NewWorld
 from tests.stories.world import GOOD, World
 
@@ -10,9 +12,9 @@ done
 """
 
 
-def answers_pushes(world: World, status: int) -> None:
-    """Have GitHub answer the next two pushes with that status, after it has said that they may be made."""
-    fault = {"path_regex": "git-receive-pack$", "caller": "installation", "status": status, "times": 2}
+def answers_pushes(world: World, status: int, times: int = 2) -> None:
+    """Have GitHub answer the next pushes with that status, after it has said that they may be made."""
+    fault = {"path_regex": "git-receive-pack$", "caller": "installation", "status": status, "times": times}
     world.hub.control("POST", "/faults", fault)
 
 
@@ -28,6 +30,40 @@ def test_a_push_that_is_refused_once(new_world: NewWorld, database: str) -> None
     assert world.kinds(issue).count("attempt_started") == 1
     assert world.builder.times_paid == 1
     assert GOOD.keys() <= {file["filename"] for file in world.sees(f"/pulls/{issue.number + 1}/files")}
+
+
+@pytest.mark.slow
+def test_an_answer_outlives_a_repository_that_takes_no_pushes(new_world: NewWorld, database: str) -> None:
+    """A person is asked, and however long the help takes (or is not enough), what was paid for is there."""
+    world = new_world(database)
+    answers_pushes(world, 400, times=1000)
+    world.start_service()
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    world.waits("the run to ask for help", lambda: "run_parked" in world.kinds(issue), seconds=120)
+    world.comments(issue, "/retry")
+    world.waits("it to ask again", lambda: world.kinds(issue).count("run_parked") == 2, seconds=120)
+    assert "attempt_finished" not in world.kinds(issue)
+    world.hub.control("DELETE", "/faults")
+    world.waits_for_entry(issue, "attempt_finished")
+    world.comments(issue, "/retry")
+    world.waits_for_gate(issue)
+    assert world.kinds(issue).count("attempt_started") == 1
+    assert world.builder.times_paid == 1
+
+
+@pytest.mark.slow
+def test_a_run_that_is_cancelled_waits_for_no_push(new_world: NewWorld) -> None:
+    world = new_world("sqlite")
+    answers_pushes(world, 400, times=1000)
+    world.start_service()
+    world.builder.writes(GOOD)
+    issue = world.opens_spec("Add a health check")
+    world.waits("the run to ask for help", lambda: "run_parked" in world.kinds(issue), seconds=120)
+    world.comments(issue, "/cancel")
+    world.waits_for_the_end(issue)
+    assert world.query("SELECT count(*) FROM reservations WHERE settled_usd IS NULL") == [(0,)]
+    assert world.query("SELECT cost_usd FROM runs")[0][0] > 0
 
 
 def test_a_push_that_comes_too_soon(new_world: NewWorld) -> None:
