@@ -36,8 +36,10 @@ class AgentSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    default: str = "claude"
-    settings: dict[str, dict[str, AgentSetting]] = Field(default_factory=dict)
+    default: str = Field(default="claude", description="The agent of a role for which the repository names none.")
+    settings: dict[str, dict[str, AgentSetting]] = Field(
+        default_factory=dict, description="A table `[agents.settings.NAME]` for each agent that needs any."
+    )
 
 
 class RetentionSettings(BaseModel):
@@ -46,12 +48,22 @@ class RetentionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    keep_runs_days: float | None = Field(default=None, ge=0)
-    keep_deliveries_days: float = Field(default=30.0, ge=0)
-    keep_workflows_days: float = Field(default=14.0, ge=0)
-    keep_attempts_days: float = Field(default=30.0, ge=0)
-    archive_dir: Path | None = None
-    every_seconds: float = Field(default=3600.0, gt=0)
+    keep_runs_days: float | None = Field(
+        default=None, ge=0, description="Days from a run's end until it is archived; without a value never."
+    )
+    keep_deliveries_days: float = Field(
+        default=30.0, ge=0, description="Days until a delivery that was read is removed."
+    )
+    keep_workflows_days: float = Field(
+        default=14.0, ge=0, description="Days until the engine's rows of a workflow that ended go, if its run is over."
+    )
+    keep_attempts_days: float = Field(
+        default=30.0, ge=0, description="Days until an attempt's or a deployment's output goes, if its run is over."
+    )
+    archive_dir: Path | None = Field(
+        default=None, description="Where archived runs go; without a value `archive` in `data_dir`."
+    )
+    every_seconds: float = Field(default=3600.0, gt=0, description="How often a worker looks for what is old enough.")
 
 
 class Settings(BaseModel):
@@ -60,27 +72,66 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     directory: Path
-    github_api_url: str = "https://api.github.com"
-    git_url: str | None = None
-    app_id: int
-    private_key_file: Path
-    webhook_secret: SecretStr = Field(min_length=1)
-    listen: str = "127.0.0.1:8400"
-    repositories: Names = Field(min_length=1)
-    trigger_labels: Names = ("spec",)
-    database_url: str | None = None
-    data_dir: Path = Path("data")
-    agent_calls_file: Path | None = None
-    reconcile_seconds: float | None = Field(default=None, gt=0)
-    max_delivery_bytes: int = Field(default=25 * 1024 * 1024, gt=0)
-    max_pending_bytes: int = Field(default=128 * 1024 * 1024, gt=0)
-    agents_per_worker: int = Field(default=4, gt=0)
-    agents_per_repository: int = Field(default=2, gt=0)
-    agents_in_all: int = Field(default=64, gt=0)
-    lease_seconds: float = Field(default=20.0, ge=2.0, le=600.0)
-    worker_patience_seconds: float | None = Field(default=None, ge=0)
-    agents: AgentSettings = AgentSettings()
-    retention: RetentionSettings = RetentionSettings()
+    github_api_url: str = Field(
+        default="https://api.github.com",
+        description="Where GitHub's API is; an Enterprise Server's is `https://HOST/api/v3`.",
+    )
+    git_url: str | None = Field(
+        default=None, description="Where git finds repositories, if not at the web address that belongs to the API."
+    )
+    app_id: int = Field(description="The GitHub App's number.")
+    private_key_file: Path = Field(description="The App's private key, as GitHub gave it (PEM).")
+    webhook_secret: SecretStr = Field(
+        min_length=1, description="What GitHub signs deliveries with: the webhook's secret."
+    )
+    listen: str = Field(
+        default="127.0.0.1:8400", description="`HOST:PORT` on which deliveries are taken, at `/webhook`."
+    )
+    repositories: Names = Field(min_length=1, description="The repositories to serve, as `owner/name`.")
+    trigger_labels: Names = Field(
+        default=("spec",),
+        description="Labels that the reconciler looks for: whatever the repositories' `trigger.label` may be.",
+    )
+    database_url: str | None = Field(
+        default=None, description="`postgresql://…`; without a value SQLite, `issuewright.db` in `data_dir`."
+    )
+    data_dir: Path = Field(
+        default=Path("data"), description="This machine's own: mirrors, worktrees, attempts, SQLite."
+    )
+    agent_calls_file: Path | None = Field(
+        default=None, description="Gets a line of JSON at each start of an agent: which attempt, role and agent, when."
+    )
+    reconcile_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="How often GitHub is read for what no delivery told; without a value 60, or 5 for each repository "
+        "where that is more.",
+    )
+    max_delivery_bytes: int = Field(
+        default=25 * 1024 * 1024, gt=0, description="A larger delivery is answered 413, and not read."
+    )
+    max_pending_bytes: int = Field(
+        default=128 * 1024 * 1024,
+        gt=0,
+        description="What deliveries on their way may take of memory, all together; what is beyond it is answered 503.",
+    )
+    agents_per_worker: int = Field(default=4, gt=0, description="How many agents may work at once under one worker.")
+    agents_per_repository: int = Field(default=2, gt=0, description="How many of them for one repository.")
+    agents_in_all: int = Field(default=64, gt=0, description="How many of them on all machines together.")
+    lease_seconds: float = Field(
+        default=20.0,
+        ge=2.0,
+        le=600.0,
+        description="How long a worker may prove no life before others take over from it; 2 to 600.",
+    )
+    worker_patience_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        description="How long agents work on without a worker on their machine; 0: for ever. Without a value that is "
+        "for ever on SQLite, and 0.7 of `lease_seconds` on PostgreSQL.",
+    )
+    agents: AgentSettings = Field(default=AgentSettings(), description="Which agents there are, and their settings.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="What is kept, and for how long.")
 
     @property
     def archive_dir(self) -> Path:

@@ -116,12 +116,16 @@ def _flat(annotation: Any) -> Iterator[Any]:
 
 
 def _table(title: str, model: type[BaseModel], skip: frozenset[str] | set[str] = frozenset()) -> str:
+    fields = {name: field for name, field in model.model_fields.items() if name not in skip}
+    # Where it would have holes, the docstring above the table has to do.
+    explained = all(field.description for field in fields.values())
+    columns = ["Setting", "Type", "Default", *(["Meaning"] if explained else [])]
+    head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|"
     rows = [
-        f"| `{name}` | {_type(field)} | {_default(field)} |"
-        for name, field in model.model_fields.items()
-        if name not in skip
+        f"| `{name}` | {_type(field)} | {_default(field)} |" + (f" {field.description} |" if explained else "")
+        for name, field in fields.items()
     ]
-    return f"## {title}\n\n{_doc(model)}\n\n| Setting | Type | Default |\n|---|---|---|\n" + "\n".join(rows)
+    return "\n".join([f"## {title}\n\n{_doc(model)}\n", head, *rows])
 
 
 def _doc(model: type[BaseModel]) -> str:
