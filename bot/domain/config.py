@@ -77,7 +77,8 @@ class HealthConfig(Value):
 
 class EnvironmentConfig(Value):
     """How to bring a built commit to an environment: a command, or a CI workflow that is dispatched and waited
-    for. The command finds the commit in ISSUEWRIGHT_COMMIT, the release in ISSUEWRIGHT_RELEASE."""
+    for. The command finds the commit in ISSUEWRIGHT_COMMIT, the release in ISSUEWRIGHT_RELEASE; the workflow has them
+    in its inputs, as docs/how-to/deploy-by-a-workflow.md says."""
 
     name: str = Field(default="preview", min_length=1, max_length=100)
     command: Command | None = None

@@ -1,6 +1,7 @@
 """The reference pages, made from the code: `make docs` writes them, and a test sees that they are current."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType, UnionType
@@ -129,7 +130,8 @@ def _table(title: str, model: type[BaseModel], skip: frozenset[str] | set[str] =
 
 
 def _doc(model: type[BaseModel]) -> str:
-    return " ".join(inspect.cleandoc(model.__doc__ or "").split())
+    text = " ".join(inspect.cleandoc(model.__doc__ or "").split())
+    return re.sub(r"\bdocs/(\S+?\.md)\b", r"[\g<0>](../\1)", text)
 
 
 def _type(field: FieldInfo) -> str:
