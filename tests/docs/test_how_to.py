@@ -1,10 +1,17 @@
 """What the how-to pages show does what they say."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import yaml
 
+from bot.adapters.agents.program import Answer
+from bot.adapters.agents.script import read_script
+from bot.domain.agents import AgentRequest
 from bot.domain.config import CONFIG_PATH, RepoConfig
+from bot.domain.refs import AttemptRef, IssueRef, RepoRef
 from bot.domain.yaml_files import load_model
 from tests.docs.reference import DOCS
 
@@ -29,3 +36,29 @@ def test_the_configuration_of_deployments_is_one() -> None:
     deploy = load_model(RepoConfig, text, CONFIG_PATH).deploy
     assert deploy.preview is not None and deploy.preview.workflow == "deploy-preview.yml"
     assert deploy.production is not None and deploy.production.name == "production"
+
+
+def test_the_script_is_one() -> None:
+    script = read_script(example("agents-without-a-model.md", "yaml", "# rehearsal.yml"))
+    assert set(script.roles) == {"builder", "reviewer"}
+
+
+def test_the_program_answers_what_is_asked(tmp_path: Path) -> None:
+    code, folder = example("agents-without-a-model.md", "python", "# agent.py"), "specs/7-total"
+    request = AgentRequest(
+        attempt=AttemptRef(run_id="acme--tally--7", stage="reviewer", number=1),
+        issue=IssueRef(repo=RepoRef(owner="acme", name="tally"), number=7),
+        title="A total",
+        role="reviewer",
+        agent="command",
+        prompt="Review it.",
+        workspace=str(tmp_path),
+        outputs=(f"{folder}/review.md",),
+        judges=True,
+    )
+    environment = {"ISSUEWRIGHT_RESULT": str(tmp_path / "result.json")}
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, input=request.model_dump_json(), cwd=tmp_path, env=environment, text=True, check=True)
+    answer = Answer.model_validate_json((tmp_path / "result.json").read_text())
+    assert (answer.status, answer.opinion) == ("ok", "pass")
+    assert (tmp_path / folder / "review.md").read_text().startswith("# A total")
