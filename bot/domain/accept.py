@@ -157,7 +157,8 @@ def _review_dismissed(run: Run, event: ReviewWasDismissed) -> Decision:
 
 
 def _merge_allowed(run: Run, facts: Facts) -> Decision:
-    if facts.pull is None or facts.pull.mergeable_state not in MAY_BE_MERGED:
+    # A conflict is no rule that may come to be met: GitHub is asked once more, and a person told what it says.
+    if facts.pull is None or facts.pull.mergeable_state not in (*MAY_BE_MERGED, "dirty"):
         return Ignored(why="the repository's rules do not allow the merge yet")
     return Accepted(entry=MergeUnblocked(), cause=f"unblocked:{run.seq}")
 

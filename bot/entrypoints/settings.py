@@ -128,7 +128,7 @@ class Settings(BaseModel):
         default=None,
         ge=0,
         description="How long agents work on without a worker on their machine; 0: for ever. Without a value that is "
-        "for ever on SQLite, and 0.7 of `lease_seconds` on PostgreSQL.",
+        "for ever on SQLite and on the only machine, else 0.7 of `lease_seconds`.",
     )
     agents: AgentSettings = Field(default=AgentSettings(), description="Which agents there are, and their settings.")
     retention: RetentionSettings = Field(default=RetentionSettings(), description="What is kept, and for how long.")

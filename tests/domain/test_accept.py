@@ -518,6 +518,15 @@ def test_cancel_can_come_too_late(run: Run, changed: Any, reason: str) -> None:
 CHANGED = PullRequestChanged(pull=PULL, by=HUBOT)
 
 
+@pytest.mark.parametrize("state", ["clean", "unstable", "has_hooks", "dirty", "blocked", "behind", "unknown"])
+def test_a_merge_that_is_held_up_is_tried_again_when_github_has_made_up_its_mind(state: str) -> None:
+    """A conflict, too: it is no rule that may yet come to be met, and a person has to hear of it."""
+    as_it_is = pull().model_copy(update={"mergeable_state": state})
+    decision = accept(HELD_UP, PullRequestChanged(pull=PULL), facts(pull=as_it_is))
+    still_waits = state in ("blocked", "behind", "unknown")
+    assert isinstance(decision, Ignored if still_waits else Accepted)
+
+
 def test_a_persons_push_is_recorded_with_who_it_was() -> None:
     decision = accept(AT_GATE, CHANGED, facts(pull=pull(TWO)))
     assert entry_of(decision) == e.HeadMoved(head=TWO, by=HUBOT)
