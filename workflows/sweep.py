@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from bot.domain.agents import AgentResult
 from bot.domain.entries import DeploymentFinished, RunParked
-from bot.domain.errors import NotFound, Rejected
+from bot.domain.errors import ForgeError
 from bot.domain.events import MoveMade
 from bot.domain.next_moves import next_moves
 from bot.domain.refs import AttemptRef
@@ -112,9 +112,9 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
 
 def _is_worth_keeping(run: Run, last: WorkflowStatus, prefix: str) -> bool:
     """Whether GitHub alone stands between an agent's answer and its end: a repository that was renamed, an App that may
-    not write. Somebody will mend that, and then the answer need not be paid for once more."""
-    stands = isinstance(_last_failure(prefix), (Rejected, NotFound))
-    return stands and not run.is_winding_up and _answer(last) is not None
+    not write, an outage of hours. That will be mended, and then the answer need not be paid for once more."""
+    at_github = isinstance(_last_failure(prefix), ForgeError)
+    return at_github and not run.is_winding_up and _answer(last) is not None
 
 
 def _park(here: Services, run: Run, ref: AttemptRef, prefix: str) -> str:
