@@ -10,6 +10,7 @@ from bot.domain.decisions import Accepted, Decision, Start
 from bot.domain.entries import AttemptFinished, AttemptStarted, Recorded, RunParked
 from bot.domain.events import IssueLabelled, MoveMade
 from bot.domain.rendering.commits import handoff_message
+from bot.domain.run import Run
 from bot.domain.verdicts import Verdict
 from tests.domain.samples import ISSUE, facts, start_facts
 from workflows.database import Database
@@ -38,11 +39,17 @@ class Books:
 
     # -- what happens -----------------------------------------------------------------------------------------
 
-    def starts(self, base: str = "b" * 40) -> None:
-        decision = self.journal.decide(
-            IssueLabelled(issue=ISSUE, label="spec"), facts(start=start_facts(base_sha=base)), of=ISSUE
-        )
+    def starts(self, base: str = "b" * 40, **changes: object) -> None:
+        """The run; `changes` of the facts that it starts from."""
+        start = start_facts(base_sha=base, **changes)
+        decision = self.journal.decide(IssueLabelled(issue=ISSUE, label="spec"), facts(start=start), of=ISSUE)
         assert isinstance(decision, Start)
+
+    def run(self, run_id: str = RUN) -> Run:
+        """The run as it is now."""
+        run = self.journal.run(run_id)
+        assert run is not None
+        return run
 
     def records(self, entry: Recorded) -> Decision:
         self._moves += 1
