@@ -4,25 +4,30 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from dbos import DBOS
-from sqlalchemy import text
+from sqlalchemy import event, insert, text
 
 from bot.adapters.supervisor.beat import ALONE, BEAT
 from tests.support.postgres import PostgresServer
-from workflows import runtime
+from workflows import doorbell, leases, runtime
 from workflows.claims import Claims, Superseded
 from workflows.database import Database
 from workflows.doorbell import Bell
 from workflows.effects import Effects
-from workflows.leases import Lease, Terms, this_process
+from workflows.leases import Lease, Terms, Worker, this_process
 from workflows.proof import Proof
 from workflows.schema.migrate import migrate
+from workflows.schema.tables import workers
+from workflows.services import Services
 from workflows.wake import AGENTS, INBOX, RUNS
 
 
@@ -67,6 +72,13 @@ class Ended(Exception):
 
 def ends() -> None:
     raise Ended
+
+
+def seats(database: Database, worker: Worker) -> None:
+    """The lease of a worker, without the threads that keep it."""
+    row = {**asdict(worker), "started_at": "", "heartbeat_at": 0.0, "lease_seconds": 20.0}
+    with database.write() as connection:
+        connection.execute(insert(workers).values(**row))
 
 
 class Hand:
@@ -115,6 +127,42 @@ def test_a_beat_counts_from_when_it_was_sent() -> None:
     assert not proof.is_good, "the answer took five seconds, which others have counted too"
 
 
+def test_a_beat_of_a_slow_database_counts_from_when_it_was_sent(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, me = Hand(), this_process()
+    monkeypatch.setattr(leases, "uptime", clock)
+    proof = Proof(clock, ends)
+    seats(database, me)
+    lease = Lease(database, me, proof, Terms(20.0))
+    proof.begins(20.0)
+
+    def takes_its_time(_: object) -> None:
+        clock.seconds += 10
+
+    event.listen(lease._database.engine, "commit", takes_its_time)
+    assert lease.beat()
+    clock.seconds += 3
+    assert proof.is_good
+    clock.seconds += 2
+    assert not proof.is_good, "others have heard of a beat fifteen seconds ago"
+    lease._database.close()
+
+
+def test_who_gave_its_lease_back_has_no_effect_any_more(database: Database) -> None:
+    proof = Proof(wait=ends)
+    lease = Lease(database, this_process(), proof, Terms(600.0))
+    claims = Claims(database, "one", proof)
+    lease.take()
+    claim = claims.take("run:1")
+    claim.check()
+    lease.release()
+    with pytest.raises(Ended):
+        claim.check()
+    with pytest.raises(Ended):
+        claims.take("run:1")
+
+
 def test_a_lease_that_is_lost_stays_lost() -> None:
     proof = Proof(Hand(), ends)
     proof.begins(20.0)
@@ -132,6 +180,35 @@ def test_a_queue_of_a_lost_worker_is_not_looked_at_any_more() -> None:
     proof.lose()
     with pytest.raises(Ended):
         bell.wait(0)
+
+
+def test_every_queue_of_a_lost_worker_is_left_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    proof, bells = Proof(Hand(), ends), dict[str, Bell]()
+    monkeypatch.setattr(threading.Thread, "start", threading.Thread.run)
+    monkeypatch.setattr(DBOS, "retrieve_queue", lambda name: name)
+    monkeypatch.setattr(doorbell, "queue_worker_thread", lambda bell, _, queue: bells.update({queue: bell}))
+    monkeypatch.setattr(doorbell, "_listen", lambda *_: None)
+    doorbell.work_queues(cast(DBOS, None), database, (INBOX, RUNS), proof)
+    assert set(bells) == {INBOX, RUNS}
+    proof.lose()
+    for bell in bells.values():
+        with pytest.raises(Ended):
+            bell.wait(0)
+
+
+def test_a_lost_worker_looks_after_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    proof, done = Proof(Hand(), ends), list[int]()
+    monkeypatch.setattr(threading.Thread, "start", threading.Thread.run)
+
+    def work() -> None:
+        if done:
+            pytest.fail("it goes on")
+        done.append(1)
+        proof.lose()
+
+    with pytest.raises(Ended):
+        runtime._every(cast(Services, SimpleNamespace(proof=proof)), 0.01, "looking", work)
+    assert done == [1]
 
 
 def test_a_beat_shows_in_the_file_that_supervisors_look_at(database: Database, tmp_path: Path) -> None:
@@ -173,7 +250,7 @@ _WORKER = """
 import sys, time
 from pathlib import Path
 from workflows.database import Database
-from workflows.leases import Lease, Terms, this_process
+from workflows.leases import Lease, Terms, Worker, this_process
 lease = Lease(Database(sys.argv[1]), this_process(), terms=Terms(2.0))
 lease.take()
 print(lease.worker.executor_id, flush=True)
