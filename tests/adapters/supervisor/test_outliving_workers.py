@@ -99,6 +99,26 @@ def test_killing_the_whole_tree_at_any_moment_never_starts_a_second_agent(attemp
     assert attempts.starts() <= 1
 
 
+def test_who_saw_it_gone_before_another_started_it_leaves_its_agent_alone(attempts: Attempts) -> None:
+    """Two workers find the supervisor gone: one starts another, and then the slower one comes to clean up."""
+    program = """
+        note("begun")
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+        answer(summary="built")
+    """
+    attempts.prepares(program)
+    slower = Supervisors(attempts.folder / "attempts")
+    assert slower.poll(attempts.ref()) == Gone()
+    attempts.start(program)
+    attempts.noted("begun")
+    slower._recover(attempts.ref(), may_start=True)
+    (attempts.workspace / "go").touch()
+    result = attempts.wait()
+    assert (result.status, result.summary) == (AgentStatus.OK, "built")
+    assert attempts.starts() == len(attempts.calls()) == 1
+
+
 def test_a_finished_result_is_read_by_any_later_worker(attempts: Attempts) -> None:
     first = attempts.run(SLOW)
     other = Supervisors(attempts.folder / "attempts")
