@@ -100,6 +100,18 @@ def test_a_limit_leaves_no_doubt(database: Database, refusal: Transient) -> None
     assert world.effects.first_tried("key") is None
 
 
+def test_a_request_that_timed_out_may_have_arrived(database: Database) -> None:
+    def answered_too_late() -> str:
+        if not world.done:
+            world.act()
+            raise Transient("the request timed out", 408, 0.01)
+        return world.act()
+
+    world = World(database)
+    assert world.once(answered_too_late) == "1"
+    assert world.done == ["1"], "it was looked for before it was tried again"
+
+
 @pytest.mark.parametrize("refusal", [Rejected("invalid", 422), NotFound("who are you?", 404)])
 def test_what_was_refused_is_new_when_it_is_wanted_again(database: Database, refusal: ForgeError) -> None:
     def refused() -> str:
@@ -177,3 +189,38 @@ def test_what_was_never_done_is_withdrawn_and_what_was_done_stays(database: Data
     world.effects.withdraw_all("run", "merge")
     with database.read() as connection:
         assert connection.execute(text("SELECT key FROM effects ORDER BY key")).scalars().all() == ["another", "done"]
+
+
+def test_what_was_done_cannot_be_withdrawn(database: Database) -> None:
+    world = World(database)
+    assert world.once(world.act) == "1"
+    world.effects.withdraw("key")
+    assert world.effects.remote_id("key") == "1"
+    assert world.once(world.act) == "1"
+    assert world.done == ["1"]
+
+
+def test_what_was_done_anew_is_not_forgotten_with_what_it_replaced(database: Database) -> None:
+    """Two find a comment deleted: one writes another, and then the slower one forgets the old one."""
+    world = World(database)
+    assert world.once(world.act) == "1"
+    world.effects.forget("key", "1")
+    assert world.once(world.act) == "2"
+    world.effects.forget("key", "1")
+    assert world.effects.remote_id("key") == "2"
+
+
+def test_what_was_intended_just_now_is_not_left_open(database: Database) -> None:
+    seen: list[list[str]] = []
+
+    def refused() -> str:
+        seen.append([effect.key for effect in world.effects.left_open("check-run")])
+        with database.write() as connection:
+            connection.execute(text("UPDATE effects SET intended_at = '2000-01-01T00:00:00+00:00'"))
+        seen.append([effect.key for effect in world.effects.left_open("check-run")])
+        raise Rejected("its head was replaced")
+
+    world = World(database)
+    with pytest.raises(Rejected):
+        world.once(refused, "check-run")
+    assert seen == [[], ["key"]]
