@@ -11,7 +11,7 @@ from bot.domain.errors import Transient
 from tests.workflows.books import RUN, Books
 from workflows import publisher, sweep
 from workflows.claims import Claims, Superseded
-from workflows.journal import publishing_failed
+from workflows.journal import publishing_begins, publishing_failed
 from workflows.runtime import connect_client
 from workflows.services import Services
 from workflows.wake import Waker
@@ -68,6 +68,15 @@ def test_whoever_fails_leaves_it_to_a_newer_one(books: Books) -> None:
     books.starts()
     publishing_failed(books.database, RUN, "publish:of-long-ago")
     assert awaited(books) == f"publish:{RUN}:1"
+
+
+def test_who_is_not_awaited_any_more_leaves_it_to_the_newer_one(books: Books) -> None:
+    books.starts()
+    newest = f"publish:{RUN}:1"
+    assert not publishing_begins(books.database, RUN, "publish:of-long-ago")
+    assert awaited(books) == newest
+    assert publishing_begins(books.database, RUN, newest)
+    assert awaited(books) is None
 
 
 def test_a_run_that_waits_or_is_over_is_shown_all_the_same(books: Books) -> None:
