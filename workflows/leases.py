@@ -113,8 +113,7 @@ class Lease:
                 )
             )
         # On SQLite everybody is on one machine, and sees whether the process lives: nobody is declared dead by a clock.
-        self.proof.begins(None if self._database.is_sqlite else self.terms.seconds)
-        self.proof.renew(sent)
+        self.proof.begins(None if self._database.is_sqlite else self.terms.seconds, sent)
         self._show_beat(alone)
         self._beating.start()
         threading.Thread(target=self._watch, name="lease-watch", daemon=True).start()

@@ -30,10 +30,11 @@ class Proof:
         self._renewed = clock()
         self._lost = False
 
-    def begins(self, lease_seconds: float | None) -> None:
-        """A lease of that length was taken now; None: one that nobody takes away while the process lives."""
+    def begins(self, lease_seconds: float | None, as_of: float | None = None) -> None:
+        """A lease of that length (None: one that nobody takes away while the process lives) was taken by what was sent
+        at that time of `uptime`; None: now."""
         self._good_for = None if lease_seconds is None else SURE * lease_seconds
-        self._renewed = self._clock()
+        self._renewed = self._clock() if as_of is None else as_of
 
     def renew(self, as_of: float) -> None:
         """The lease was renewed by a beat that was sent at that time of `uptime`."""

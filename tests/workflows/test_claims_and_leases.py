@@ -149,6 +149,25 @@ def test_a_beat_of_a_slow_database_counts_from_when_it_was_sent(
     lease._database.close()
 
 
+@pytest.mark.parametrize("database", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
+def test_a_lease_of_a_slow_database_counts_from_when_it_was_asked_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Hand()
+    monkeypatch.setattr(leases, "uptime", clock)
+    proof = Proof(clock, ends)
+    lease = Lease(database, this_process(), proof, Terms(600.0))
+    asked_at = clock.seconds
+
+    def takes_its_time(_: object) -> None:
+        clock.seconds += 10
+
+    event.listen(lease._database.engine, "commit", takes_its_time)
+    lease.take()
+    assert proof._renewed == asked_at
+    lease.release()
+
+
 def test_who_gave_its_lease_back_has_no_effect_any_more(database: Database) -> None:
     proof = Proof(wait=ends)
     lease = Lease(database, this_process(), proof, Terms(600.0))
