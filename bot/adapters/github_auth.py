@@ -1,5 +1,6 @@
 """The GitHub App's identity: it signs JWTs, finds installations, and keeps their tokens and clients."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,20 +14,12 @@ from github.InstallationAuthorization import InstallationAuthorization
 
 from bot.adapters.github_clock import Clock
 from bot.adapters.github_connection import connection_settings
-from bot.adapters.github_errors import forge_errors
+from bot.adapters.github_errors import MissingIsFine, answer_text, forge_errors
+from bot.adapters.github_permissions import WANTED, are_not_granted, lacking, narrowed
 from bot.domain.errors import NotFound
 from bot.domain.refs import RepoRef
 
-# The least that the pipeline needs; an App that holds more hands no more than this to a token.
-TOKEN_PERMISSIONS = {
-    "actions": "write",
-    "checks": "write",
-    "contents": "write",
-    "deployments": "write",
-    "issues": "write",
-    "metadata": "read",
-    "pull_requests": "write",
-}
+log = logging.getLogger("issuewright.github")
 # Long enough for a slow `git push` that has just read the token.
 REFRESH_BEFORE_EXPIRY = timedelta(minutes=5)
 _ALGORITHM = "RS256"
@@ -76,7 +69,11 @@ class AppCredentials:
         with self._lock:
             known = self._installations.get(str(repo))
             if known is None:
-                found = self._signed(lambda: self._integration.get_repo_installation(repo.owner, repo.name))
+                found = None
+                with MissingIsFine():
+                    found = self._signed(lambda: self._integration.get_repo_installation(repo.owner, repo.name))
+                if found is None:
+                    raise NotFound(f"{self} is not installed on {repo}: install it there", 404)
                 self.clock.hear(found.raw_headers)
                 known, self._slug = found.id, found.app_slug
                 self._installations[str(repo)] = known
@@ -113,7 +110,7 @@ class AppCredentials:
 
     def _mint(self, installation_id: int) -> InstallationAuthorization:
         try:
-            made = self._signed(lambda: self._integration.get_access_token(installation_id, TOKEN_PERMISSIONS))
+            made = self._allowed(installation_id)
             self.clock.hear(made.raw_headers)
             return made
         except UnknownObjectException:
@@ -124,13 +121,35 @@ class AppCredentials:
             }
             raise
 
+    def _allowed(self, installation_id: int) -> InstallationAuthorization:
+        """A token for what we want; where that is not granted, 2 requests more, and one for what is. Asked anew each
+        time: what is granted meanwhile counts from the next token on."""
+        wanted = WANTED
+        try:
+            return self._signed(lambda: self._integration.get_access_token(installation_id, wanted))
+        except GithubException as refused:
+            if not are_not_granted(refused):
+                raise
+        found = self._signed(lambda: self._integration.get_app_installation(installation_id))
+        wanted = narrowed(found.permissions)
+        if lacks := lacking(found.permissions):
+            log.error(
+                "%s lacks permissions that it needs: %s. Add them in its settings under *Permissions & events*, "
+                "then accept the change at %s",
+                *(self, ", ".join(lacks), found.html_url),
+            )
+        return self._signed(lambda: self._integration.get_access_token(installation_id, wanted))
+
     def _signed(self, ask: Callable[[], _Answer]) -> _Answer:
         """Make a request that is signed with the time; once more when GitHub refuses it, and says that it is another
         time than we had thought."""
         try:
             return ask()
         except GithubException as refused:
-            if refused.status != 401 or not self.clock.hear(refused.headers):
+            if refused.status != 401:
+                raise
+            if not self.clock.hear(refused.headers):
+                log.error("GitHub refuses %s: %s: check `app_id` and `private_key_file`", self, answer_text(refused))
                 raise
             return ask()
 

@@ -98,7 +98,13 @@ def _from_answer(error: GithubException, doing: str) -> ForgeError:
         return Transient(message, status, _retry_after(headers))
     if status in (404, 410):
         return NotFound(message, status)
-    return Rejected(message, status)
+    return Rejected(message + _permissions(status, headers), status)
+
+
+def _permissions(status: int, headers: Mapping[str, str]) -> str:
+    """What GitHub says it would have taken, where it refused for want of a permission."""
+    needed = headers.get("x-accepted-github-permissions")
+    return f" (the App needs the permission {needed})" if status == 403 and needed else ""
 
 
 def _is_limit(error: GithubException, headers: Mapping[str, str]) -> bool:

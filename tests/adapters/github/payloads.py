@@ -120,9 +120,16 @@ def check_run(id: int = 70, external_id: str = "acme--tally--3") -> Payload:
     }
 
 
-def installation(id: int = 5) -> Payload:
-    return {"id": id, "app_id": 1001, "app_slug": "issuewright", "account": user("acme", 1), "permissions": {}}
+def installation(id: int = 5, **changes: Any) -> Payload:
+    return {
+        "id": id,
+        "html_url": f"http://127.0.0.1:9/settings/installations/{id}",
+        "app_id": 1001,
+        "app_slug": "issuewright",
+        "account": user("acme", 1),
+        "permissions": {},
+    } | changes
 
 
-def token(value: str = "ghs_1001_secret", expires_at: str = "2099-01-01T00:00:00Z") -> Payload:
-    return {"token": value, "expires_at": expires_at, "permissions": {}, "repository_selection": "all"}
+def token(value: str = "ghs_1001_secret", expires_at: str = "2099-01-01T00:00:00Z", **changes: Any) -> Payload:
+    return {"token": value, "expires_at": expires_at, "permissions": {}, "repository_selection": "all"} | changes

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
+import requests
 import responses
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -60,23 +61,73 @@ def test_a_token_names_the_permissions_that_it_needs(
 ) -> None:
     assert app.token(5) == "ghs_1"
     (call,) = hub.calls
-    assert sent(call) == {
-        "permissions": {
-            "actions": "write",
-            "checks": "write",
-            "contents": "write",
-            "deployments": "write",
-            "issues": "write",
-            "metadata": "read",
-            "pull_requests": "write",
-        }
-    }
+    assert sent(call) == {"permissions": ALL}
     scheme, _, signed = authorization(call).partition(" ")
     public = load_pem_private_key(private_key.encode(), None).public_key()
     claims = jwt.decode(signed, public, algorithms=["RS256"])  # type: ignore[arg-type]
     assert scheme == "Bearer"
     assert claims["iss"] == "1001"
     assert claims["exp"] - claims["iat"] <= 600
+
+
+ALL = {
+    "actions": "write",
+    "checks": "write",
+    "contents": "write",
+    "deployments": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+}
+
+
+def grants(hub: responses.RequestsMock, granted: dict[str, str]) -> None:
+    """Have the installation refuse a token for more than that, as GitHub does."""
+
+    def mint(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        assert isinstance(request.body, str | bytes)
+        wanted = json.loads(request.body)["permissions"]
+        levels = ["none", "read", "write", "admin"]
+        if any(levels.index(level) > levels.index(granted.get(name, "none")) for name, level in wanted.items()):
+            said = {"message": "The permissions requested are not granted to this installation."}
+            return 422, {}, json.dumps(said)
+        return 201, {}, json.dumps(payloads.token(permissions=wanted))
+
+    hub.add_callback("POST", MINT, mint)
+    hub.get(f"{API}/app/installations/5", json=payloads.installation(permissions=granted))
+
+
+def credentials(private_key: str) -> AppCredentials:
+    return AppCredentials(API, 1001, private_key, {"acme/tally": 5})
+
+
+def test_an_app_without_what_is_optional(
+    hub: responses.RequestsMock, private_key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only where a CI workflow deploys there is need to dispatch one."""
+    granted = {name: level for name, level in ALL.items() if name != "actions"}
+    grants(hub, {**granted, "administration": "write"})
+    assert credentials(private_key).token(5)
+    assert sent(hub.calls[-1]) == {"permissions": granted}
+    assert caplog.text == ""
+
+
+def test_an_app_that_lacks_what_it_needs_says_so(
+    hub: responses.RequestsMock, private_key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    granted = {name: level for name, level in ALL.items() if name != "pull_requests"} | {"checks": "read"}
+    grants(hub, granted)
+    assert credentials(private_key).token(5)
+    assert sent(hub.calls[-1]) == {"permissions": granted}
+    assert "app 1001 lacks permissions that it needs: checks: write, pull_requests: write" in caplog.text
+    assert "http://127.0.0.1:9/settings/installations/5" in caplog.text
+
+
+def test_another_refusal_of_a_token_is_final(hub: responses.RequestsMock, private_key: str) -> None:
+    hub.post(MINT, json={"message": "Validation Failed"}, status=422)
+    with pytest.raises(Rejected, match="Validation Failed"):
+        credentials(private_key).token(5)
+    assert len(hub.calls) == 1
 
 
 @pytest.mark.parametrize(("minutes", "token"), [(0, "ghs_1"), (54, "ghs_1"), (56, "ghs_2"), (61, "ghs_2")], ids=str)
@@ -142,10 +193,12 @@ def test_a_401_on_an_old_token_is_transient(
         github(private_key, {"acme/tally": 5}).repository(TALLY).issue(3)
 
 
-def test_a_wrong_key_is_final(hub: responses.RequestsMock, private_key: str) -> None:
+def test_a_wrong_key_is_final(hub: responses.RequestsMock, private_key: str, caplog: pytest.LogCaptureFixture) -> None:
     hub.post(MINT, json={"message": "A JSON web token could not be decoded"}, status=401)
     with pytest.raises(Rejected, match="JSON web token") as caught:
         github(private_key, {"acme/tally": 5}).repository(TALLY).issue(3)
+    assert "GitHub refuses app 1001" in caplog.text
+    assert "check `app_id` and `private_key_file`" in caplog.text
     assert len(hub.calls) == 1
     assert "Bearer" not in repr(caught.value)
 
@@ -181,7 +234,7 @@ def test_an_app_that_was_installed_again(hub: responses.RequestsMock, private_ke
 
 def test_a_repository_without_the_app(hub: responses.RequestsMock, private_key: str) -> None:
     hub.get(f"{REPO}/installation", json={"message": "Not Found"}, status=404)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="not installed on acme/tally"):
         github(private_key).repository(TALLY).push_token()
 
 

@@ -189,6 +189,12 @@ def test_a_no_is_final(status: int, kind: type[ForgeError], hub: Unruly, reposit
     assert len(hub.asked) == 1
 
 
+def test_a_permission_that_is_lacking_is_named(hub: Unruly, repository: Repository) -> None:
+    said = {"message": "Resource not accessible by integration"}
+    hub.answers = [Answer(403, said, {"X-Accepted-GitHub-Permissions": "issues=write"})]
+    assert str(failure_of(WRITES["POST"], repository)).endswith("(the App needs the permission issues=write)")
+
+
 def test_where_there_are_no_drafts_a_pull_request_is_opened_as_ready(hub: Unruly, repository: Repository) -> None:
     """As in private repositories of GitHub's free plan."""
     said = "Draft pull requests are not supported in this repository."
