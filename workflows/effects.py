@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bot.domain.errors import ForgeError, Rejected, Transient
+from bot.domain.errors import ForgeError, Rejected, TooSoon, Transient
 from workflows.claims import Claim
 from workflows.clock import now, stamp
 from workflows.database import Database
@@ -30,6 +30,9 @@ _USUAL_LAG_SECONDS = 3.0
 _LOOK_EVERY = 0.5
 _LOOK_AGAIN_AFTER = timedelta(seconds=30)
 """Longer than lists lag, and than a worker that was declared dead can still be on its way to GitHub."""
+
+_NOTICED_WITHIN_SECONDS = 30.0
+"""How long GitHub may say of what was pushed or made a moment ago that it is not there."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Effects:
         `find` looks for the effect in the outside world, and is asked only when an earlier try may have had it;
         None when repeating `act` is harmless. `intended` is kept with the intent for those who must recognise it.
         """
+        noticing = delays(_NOTICED_WITHIN_SECONDS)
         for delay in delays():
             done, tried_at = self._intend(key, kind, run_id, intended)
             if done is not None:
@@ -72,6 +76,11 @@ class Effects:
             except Transient as trouble:
                 # It may have happened all the same, unless that was a limit: from here on we look before we act.
                 time.sleep(max(delay, trouble.retry_after or 0.0))
+            except TooSoon:
+                wait = next(noticing, None)
+                if wait is None:
+                    raise
+                time.sleep(wait)
         raise Transient(f"gave up on `{kind}`: GitHub did not take it for half an hour")
 
     def repeatable(self, key: str, kind: str, act: Callable[[], object], *, claim: Claim, run_id: str | None) -> None:

@@ -12,10 +12,13 @@ from github import BadAttributeException, GithubException
 from pydantic import ValidationError
 
 from bot.adapters.github_connection import Moved
-from bot.domain.errors import ForgeError, NotFound, Rejected, Transient
+from bot.domain.errors import ForgeError, NotFound, Rejected, TooSoon, Transient
 
 LONGEST_MESSAGE = 500
 SECONDARY_LIMIT_SECONDS = 60.0  # what GitHub asks for when a limit names no time
+
+# What GitHub says (422) of a commit or branch that was pushed a moment ago, and of one that is not there.
+_NOT_THERE = ("no commit found for sha", "no commits between", "no ref found for")
 
 # GitHub (or a proxy) answered something that is not what its API describes; PyGithub asserts that all URLs in
 # an answer are of the host that was asked.
@@ -96,9 +99,19 @@ def _from_answer(error: GithubException, doing: str) -> ForgeError:
         return Transient(message, status, _retry_after(headers) or SECONDARY_LIMIT_SECONDS)
     if status >= 500 or status == 408 or _is_graphql_trouble(error):
         return Transient(message, status, _retry_after(headers))
+    if _is_too_soon(error):
+        return TooSoon(message, status)
     if status in (404, 410):
         return NotFound(message, status)
     return Rejected(message + _permissions(status, headers), status)
+
+
+def _is_too_soon(error: GithubException) -> bool:
+    errors = [each for each in _errors(error.data if isinstance(error.data, dict) else {}) if isinstance(each, dict)]
+    if error.status != 422:
+        return any(each.get("type") == "NOT_FOUND" for each in errors)  # GraphQL's own word
+    unknown_head = any(each.get("field") == "head" and each.get("code") == "invalid" for each in errors)
+    return unknown_head or any(words in answer_text(error).lower() for words in _NOT_THERE)
 
 
 def _permissions(status: int, headers: Mapping[str, str]) -> str:

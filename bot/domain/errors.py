@@ -6,6 +6,7 @@ IssuewrightError
     ├── Transient   trying again later may help; `retry_after` seconds if GitHub said so
     ├── NotFound    404: it is gone, or we may not see it
     └── Rejected    GitHub understood and refused (4xx other than those above)
+        └── TooSoon     perhaps only because it has not noticed yet what was done a moment ago
 """
 
 
@@ -44,3 +45,8 @@ class NotFound(ForgeError):
 
 class Rejected(ForgeError):
     """GitHub answered, and the answer is no."""
+
+
+class TooSoon(Rejected):
+    """What the request names is not there, or not yet: GitHub takes a moment to notice a push, or what it made itself.
+    Nothing took effect. Who has waited that moment takes it for the no that it says."""

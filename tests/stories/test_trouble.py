@@ -51,6 +51,16 @@ def test_an_answer_that_is_lost_after_the_effect(
     is_undisturbed(world, undisturbed)
 
 
+def test_what_was_pushed_is_not_noticed_at_once(new_world: NewWorld, undisturbed: Undisturbed) -> None:
+    """Right after a push GitHub may say that there is nothing of the kind."""
+    world = new_world("sqlite")
+    refused: dict[str, Any] = {"when": "before", "status": 422, "times": 2}
+    breaks(world, *ACTS["pull request"], **refused, message="No commits between main and issuewright/1")
+    breaks(world, *ACTS["check run"], **refused, message="No commit found for SHA: 1")
+    world.start_service()
+    is_undisturbed(world, undisturbed)
+
+
 @pytest.mark.parametrize("kind", ["status", "drop"])
 def test_an_answer_that_is_lost_after_a_label(new_world: NewWorld, undisturbed: Undisturbed, kind: str) -> None:
     world = new_world("sqlite")

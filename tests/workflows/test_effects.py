@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bot.domain.errors import ForgeError, NotFound, Rejected, Transient
+from bot.domain.errors import ForgeError, NotFound, Rejected, TooSoon, Transient
 from workflows.claims import Claim, Claims, Superseded
 from workflows.database import Database
 from workflows.effects import Effects
@@ -123,6 +123,37 @@ def test_what_was_refused_is_new_when_it_is_wanted_again(database: Database, ref
     assert world.once(world.act) == "1"
     assert world.hidden_for == 0, "nobody has looked for it"
     assert world.effects.first_tried("key") is None
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited each time, in no time."""
+    waits: list[float] = []
+    monkeypatch.setattr("workflows.effects.time.sleep", waits.append)
+    return waits
+
+
+def test_what_github_has_not_noticed_yet_is_tried_again(database: Database, waits: list[float]) -> None:
+    def noticed_at_the_third() -> str:
+        if len(waits) < 2:
+            raise TooSoon("No commit found for SHA", 422)
+        return world.act()
+
+    world = World(database)
+    assert world.once(noticed_at_the_third) == "1"
+    assert world.hidden_for == 0, "nobody has looked for it"
+    assert world.effects.first_tried("key") is None
+
+
+def test_what_github_does_not_notice_for_long_is_refused(database: Database, waits: list[float]) -> None:
+    def never_noticed() -> str:
+        raise TooSoon("No commit found for SHA", 422)
+
+    with pytest.raises(Rejected):
+        World(database).once(never_noticed)
+    assert 30 <= sum(waits) < 70
+    assert 5 < len(waits) < 12
+    assert waits == sorted(waits)
 
 
 def test_a_refusal_after_a_lost_answer_leaves_the_doubt(database: Database) -> None:

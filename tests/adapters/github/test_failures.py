@@ -11,7 +11,7 @@ from urllib3.exceptions import MaxRetryError, SSLError
 
 from bot.adapters.github import GitHub, IssueTarget, Repository
 from bot.adapters.github_connection import retry_reads
-from bot.domain.errors import ForgeError, NotFound, Rejected, Transient, UserError
+from bot.domain.errors import ForgeError, NotFound, Rejected, TooSoon, Transient, UserError
 from bot.domain.forge import Actor, CheckRunReport, PullRequest
 from tests.adapters.github import payloads
 from tests.adapters.github.conftest import TALLY
@@ -204,8 +204,42 @@ def test_where_there_are_no_drafts_a_pull_request_is_opened_as_ready(hub: Unruly
 
 
 def test_another_no_to_a_pull_request_stays_one(hub: Unruly, repository: Repository) -> None:
-    hub.answers = [Answer(422, {"message": "No commits between main and x"})]
-    assert isinstance(failure_of(WRITES["POST pulls"], repository), Rejected)
+    hub.answers = [Answer(422, invalid("base"))]
+    assert type(failure_of(WRITES["POST pulls"], repository)) is Rejected
+    assert len(hub.asked) == 1
+
+
+def invalid(field: str) -> payloads.Payload:
+    error = {"resource": "PullRequest", "field": field, "code": "invalid"}
+    return {"message": "Validation Failed", "errors": [error]}
+
+
+@pytest.mark.parametrize(
+    ("act", "answer"),
+    [
+        (WRITES["POST pulls"], Answer(422, invalid("head"))),
+        (
+            WRITES["POST pulls"],
+            Answer(422, {"message": "Validation Failed", "errors": ["No commits between main and x"]}),
+        ),
+        (
+            lambda r: r.create_check_run(REPORT.model_copy(update={"summary": "s"})),
+            Answer(422, {"message": f"No commit found for SHA: {payloads.SHA}"}),
+        ),
+        (
+            lambda r: r.create_deployment(sha="x", environment="e", description="d", key="k", production=True),
+            Answer(422, {"message": "No ref found for: x"}),
+        ),
+    ],
+    ids=["head", "no commits", "check run", "deployment"],
+)
+def test_what_was_pushed_a_moment_ago_may_not_be_known_yet(
+    act: Callable[[Repository], object], answer: Answer, hub: Unruly, repository: Repository
+) -> None:
+    hub.answers = [answer]
+    error = failure_of(act, repository)
+    assert type(error) is TooSoon
+    assert error.status == 422
     assert len(hub.asked) == 1
 
 
@@ -214,11 +248,12 @@ def test_a_comment_that_somebody_deleted_cannot_be_edited(hub: Unruly, repositor
     assert isinstance(failure_of(WRITES["PATCH"], repository), NotFound)
 
 
-def test_a_missing_pull_request_of_graphql(hub: Unruly, repository: Repository) -> None:
-    hub.answers = [Answer(200, {"data": None, "errors": [{"type": "NOT_FOUND", "message": "Could not resolve PR_4"}]})]
+def test_a_pull_request_that_graphql_does_not_know_yet(hub: Unruly, repository: Repository) -> None:
+    said = "Could not resolve to a node with the global id of 'PR_4'."
+    hub.answers = [Answer(200, {"data": None, "errors": [{"type": "NOT_FOUND", "message": said}]})]
     error = failure_of(WRITES["POST graphql"], repository)
-    assert isinstance(error, NotFound)
-    assert str(error) == "mark_ready on acme/tally: GitHub answered 404: Could not resolve PR_4"
+    assert isinstance(error, TooSoon)
+    assert str(error) == f"mark_ready on acme/tally: GitHub answered 404: {said}"
 
 
 def test_the_details_of_a_422_are_told(hub: Unruly, repository: Repository) -> None:
