@@ -25,13 +25,20 @@ class Clock:
 
     def hear(self, headers: Mapping[str, object] | None) -> bool:
         """Take the time from an answer's headers; whether it was another than we had thought."""
-        try:
-            told = parsedate_to_datetime(str((headers or {})["date"])).astimezone(UTC)
-        except (KeyError, ValueError):
+        told = time_of(headers or {})
+        if told is None:
             return False
         before, here = self.now(), datetime.now(UTC)
         self._told = here if abs(told - here) < _EXACT else told, _elapsed()
         return abs(told - before) > _WRONG
+
+
+def time_of(headers: Mapping[str, object]) -> datetime | None:
+    """When an answer was given, as it says itself."""
+    try:
+        return parsedate_to_datetime(str(headers["date"])).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None
 
 
 def _elapsed() -> float:

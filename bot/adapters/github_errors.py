@@ -11,11 +11,14 @@ import requests
 from github import BadAttributeException, GithubException
 from pydantic import ValidationError
 
+from bot.adapters.github_clock import time_of
 from bot.adapters.github_connection import Moved
 from bot.domain.errors import ForgeError, NotFound, Rejected, TooSoon, Transient
 
 LONGEST_MESSAGE = 500
 SECONDARY_LIMIT_SECONDS = 60.0  # what GitHub asks for when a limit names no time
+
+LONGEST_WAIT_SECONDS = 3900.0  # a spent quota is full again within the hour
 
 # What GitHub says (422) of a commit or branch that was pushed a moment ago, and of one that is not there.
 _NOT_THERE = ("no commit found for sha", "no commits between", "no ref found for")
@@ -140,10 +143,12 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait: `Retry-After`, else what is left to a spent quota's `X-RateLimit-Reset` (epoch)."""
     wait = headers.get("retry-after", "")
     if wait.isdecimal():
-        return float(wait)
+        return min(float(wait), LONGEST_WAIT_SECONDS)
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
-        return max(1.0, float(reset) - time.time())
+        answered = time_of(headers)  # this machine's clock may be wrong
+        now = time.time() if answered is None else answered.timestamp()
+        return min(max(1.0, float(reset) - now), LONGEST_WAIT_SECONDS)
     return None
 
 

@@ -11,6 +11,7 @@ from urllib3.exceptions import MaxRetryError, SSLError
 
 from bot.adapters.github import GitHub, IssueTarget, Repository
 from bot.adapters.github_connection import retry_reads
+from bot.adapters.github_errors import forge_error
 from bot.domain.errors import ForgeError, NotFound, Rejected, TooSoon, Transient, UserError
 from bot.domain.forge import Actor, CheckRunReport, PullRequest
 from tests.adapters.github import payloads
@@ -161,6 +162,31 @@ def test_limits_are_not_slept_out_but_passed_on(
     assert error.status == status
     assert error.retry_after == pytest.approx(seconds, abs=5)
     assert len(hub.asked) == 1
+
+
+NOON = 1_795_176_000
+SPENT = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(NOON + 90)}
+
+
+@pytest.mark.parametrize(
+    ("headers", "clock", "seconds"),
+    [
+        ({**SPENT, "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, NOON - 7200, 90),
+        ({**SPENT, "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, NOON + 7200, 90),
+        (SPENT, NOON, 90),
+        ({**SPENT, "date": "at noon"}, NOON, 90),
+        (SPENT, NOON - 86_400, 3900),
+        ({"retry-after": "86400"}, NOON, 3900),
+    ],
+    ids=["slow", "fast", "no date", "no such date", "no date, and slow", "Retry-After"],
+)
+def test_a_wrong_clock_makes_no_limit_longer(
+    headers: dict[str, str], clock: int, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.adapters.github_errors.time.time", lambda: float(clock))
+    limit = forge_error(GithubException(403, {"message": "API rate limit exceeded"}, headers), "issue")
+    assert isinstance(limit, Transient)
+    assert limit.retry_after == seconds
 
 
 def test_a_limit_of_graphql_comes_with_200(hub: Unruly, repository: Repository) -> None:
