@@ -1,6 +1,7 @@
 """Bringing a build to its environment, by a command or a CI workflow, and asking whether it works there."""
 
 import time
+from collections.abc import Callable
 
 from bot.adapters.agents import agent as agent_named
 from bot.domain.agents import AgentRequest, AgentStatus, Limits
@@ -11,11 +12,14 @@ from bot.domain.run import Run
 from bot.domain.trees import Workspace
 from workflows.claims import Claim
 from workflows.deployment_steps import Done, brought_here, command, environment_of, release_of, started, target
-from workflows.patience import patiently
+from workflows.patience import delays, patiently
 from workflows.services import Services
 
 _TAIL = 2000
 _ASK_AGAIN_SECONDS = 5.0
+_UNTOLD = "?"
+"""The remote id of a dispatch that GitHub has answered without naming its run."""
+_LISTED_WITHIN_SECONDS = 60.0
 
 
 def ship(here: Services, run: Run, workspace: Workspace, claim: Claim) -> Done:
@@ -93,12 +97,19 @@ def _by_workflow(
         return None if found is None else str(found)
 
     def act() -> str:
-        return str(repository.dispatch_workflow(workflow, branch, inputs))
+        number = repository.dispatch_workflow(workflow, branch, inputs)
+        return _UNTOLD if number is None else str(number)
 
     try:
-        number = int(here.effects.once(key, "dispatch", act, find=find, claim=claim, run_id=run.id))
+        told = here.effects.once(key, "dispatch", act, find=find, claim=claim, run_id=run.id)
     except (Rejected, NotFound) as problem:
         return Done(ok=False, note=f"the workflow {workflow} could not be dispatched: {problem}")
+    listed = _listed(find) if told == _UNTOLD else told
+    if listed is None:
+        # It runs, but nobody knows which one it is: another dispatch would deploy twice.
+        why = "no run of it shows its key: put `${{ inputs.issuewright }}` into its `run-name`"
+        return Done(ok=False, note=f"the workflow {workflow} was dispatched, but {why}")
+    number = int(listed)
     ends = time.monotonic() + where.timeout_seconds
     while time.monotonic() < ends:
         now = patiently(lambda: repository.workflow_run(number))
@@ -107,6 +118,15 @@ def _by_workflow(
             return Done(ok=now.succeeded, note=f"{how} to {where.name} by {workflow}", evidence=now.url)
         time.sleep(_ASK_AGAIN_SECONDS)
     return Done(ok=False, note=f"the workflow {workflow} did not end within {where.timeout_seconds:.0f} s")
+
+
+def _listed(find: Callable[[], str | None]) -> str | None:
+    """The run that a dispatch has started, once GitHub lists it."""
+    for delay in delays(_LISTED_WITHIN_SECONDS):
+        if (found := patiently(find)) is not None:
+            return found
+        time.sleep(delay)
+    return patiently(find)
 
 
 def _ask(here: Services, run: Run, workspace: Workspace, where: EnvironmentConfig) -> Done:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
+from github import GithubException
+
 from bot.adapters.github_errors import forge_errors
 from bot.adapters.github_repository import RepositoryApi
 from bot.adapters.github_requests import github_time
@@ -62,13 +64,20 @@ class DeploymentActs(RepositoryApi):
         api.requester.requestJsonAndCheck("POST", f"{api.url}/deployments/{deployment_id}/statuses", input=said)
 
     @forge_errors
-    def dispatch_workflow(self, workflow: str, ref: str, inputs: Mapping[str, str]) -> int:
-        """Start a CI workflow (by its file's name) on a branch; its run's id. 1 request."""
-        wanted = {"ref": ref, "inputs": dict(inputs), "return_run_details": True}
+    def dispatch_workflow(self, workflow: str, ref: str, inputs: Mapping[str, str]) -> int | None:
+        """Start a CI workflow (by its file's name) on a branch; its run's id, None where GitHub does not tell it.
+        1 request; 2 where an older server does not know what we ask it to tell, or refuses for another reason."""
+        wanted = {"ref": ref, "inputs": dict(inputs)}
         api = self._api
         url = f"{api.url}/actions/workflows/{workflow}/dispatches"
-        _, made = api.requester.requestJsonAndCheck("POST", url, input=wanted)
-        return int(made["workflow_run_id"])
+        try:
+            _, made = api.requester.requestJsonAndCheck("POST", url, input={**wanted, "return_run_details": True})
+        except GithubException as error:
+            if error.status not in (400, 422):
+                raise
+            # Nothing was started: what is refused for another reason is refused again.
+            _, made = api.requester.requestJsonAndCheck("POST", url, input=wanted)
+        return int(made["workflow_run_id"]) if made and "workflow_run_id" in made else None
 
     @forge_errors
     def find_dispatched_workflow(self, workflow: str, key: str, since: datetime) -> int | None:

@@ -327,3 +327,33 @@ def test_a_dispatched_workflow_is_waited_for(new_world: NewWorld, conclusion: st
     (shipped,) = deployments(world, issue)
     assert shipped.status == conclusion
     assert len(world.hub.control("GET", control)) == 1, "dispatched once"
+
+
+def of_an_older_server(new_world: NewWorld, workflow: str = WORKFLOW) -> tuple[World, Issue]:
+    """A run whose candidate goes out by a CI workflow, on a GitHub that does not tell which run it has started."""
+    world = new_world(config=ALONE + "deploy:\n  preview:\n    workflow: deploy.yml\n")
+    fault = {"method": "POST", "path_regex": "/dispatches$", "caller": "installation", "status": 400, "times": 1}
+    world.hub.control("POST", "/faults", {**fault, "message": "return_run_details is not a permitted key."})
+    world.pushes_to("main", ".github/workflows/deploy.yml", workflow)
+    return world, runs(world)
+
+
+def test_a_dispatch_of_which_nothing_is_told_is_found_by_its_key(new_world: NewWorld) -> None:
+    world, issue = of_an_older_server(new_world)
+    control = "/repositories/acme/tally/workflow-runs"
+    (dispatched,) = world.waits("the dispatch", lambda: world.hub.control("GET", control))
+    world.kill_service()
+    world.start_service()
+    world.hub.control("POST", f"{control}/{dispatched['id']}", {"conclusion": "success"})
+    world.waits_for_entry(issue, "deployment_finished")
+    assert [shipped.status for shipped in deployments(world, issue)] == ["success"]
+    assert len(world.hub.control("GET", control)) == 1, "dispatched once"
+
+
+@pytest.mark.slow
+def test_a_dispatch_that_cannot_be_found_is_not_repeated(new_world: NewWorld) -> None:
+    world, issue = of_an_older_server(new_world, WORKFLOW.replace(" ${{ inputs.issuewright }}", ""))
+    world.waits("the deployment to end", lambda: deployments(world, issue), seconds=150)
+    (shipped,) = deployments(world, issue)
+    assert "put `${{ inputs.issuewright }}` into its `run-name`" in shipped.detail
+    assert len(world.hub.control("GET", "/repositories/acme/tally/workflow-runs")) == 1, "dispatched once"

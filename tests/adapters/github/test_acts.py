@@ -14,6 +14,7 @@ from bot.adapters.github import CommentTarget, IssueTarget, Repository
 from bot.adapters.github_deployments import WorkflowRun
 from bot.adapters.github_snapshots import GHOST
 from bot.domain.agents import Finding
+from bot.domain.errors import Rejected
 from bot.domain.forge import (
     Actor,
     CheckRunReport,
@@ -317,6 +318,14 @@ ACTS = [
         returns=91,
     ),
     Act(
+        "dispatch workflow, of which nothing is told",
+        lambda r: r.dispatch_workflow("deploy.yml", "main", {"commit": SHA}),
+        "POST /actions/workflows/deploy.yml/dispatches",
+        status=204,
+        sent={"ref": "main", "inputs": {"commit": SHA}, "return_run_details": True},
+        returns=None,
+    ),
+    Act(
         "find dispatched workflow",
         lambda r: r.find_dispatched_workflow("deploy.yml", "key", NOON),
         "GET /actions/workflows/deploy.yml/runs",
@@ -556,6 +565,25 @@ def test_an_act_is_one_request(act: Act, repository: Repository, hub: responses.
     assert tuple(parse_qsl(asked.query)) == act.query
     assert sent(call) == act.sent
     assert authorization(call) == "token ghs_1001_secret"
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_an_older_server_is_not_asked_to_tell_of_the_run(
+    status: int, repository: Repository, hub: responses.RequestsMock
+) -> None:
+    url = f"{REPO}/actions/workflows/deploy.yml/dispatches"
+    hub.post(url, json={"message": "Invalid request. return_run_details is not a permitted key."}, status=status)
+    hub.post(url, status=204)
+    assert repository.dispatch_workflow("deploy.yml", "main", {"commit": SHA}) is None
+    assert sent(hub.calls[-1]) == {"ref": "main", "inputs": {"commit": SHA}}
+    assert len(hub.calls) == 2
+
+
+def test_a_workflow_that_cannot_be_dispatched(repository: Repository, hub: responses.RequestsMock) -> None:
+    url = f"{REPO}/actions/workflows/deploy.yml/dispatches"
+    hub.post(url, json={"message": "Workflow does not have 'workflow_dispatch' trigger"}, status=422)
+    with pytest.raises(Rejected, match="trigger"):
+        repository.dispatch_workflow("deploy.yml", "main", {})
 
 
 def test_nothing_to_say_asks_nothing(repository: Repository, hub: responses.RequestsMock) -> None:
