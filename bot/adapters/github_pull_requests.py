@@ -10,7 +10,7 @@ from github.GithubObject import NotSet
 from bot.adapters import github_snapshots as snapshots
 from bot.adapters.github_errors import answer_text, forge_errors
 from bot.adapters.github_repository import RepositoryApi
-from bot.adapters.github_requests import check_run_fields, fitting, pulls_changed_since
+from bot.adapters.github_requests import check_run_fields, every_page, fitting, pulls_changed_since
 from bot.domain.agents import Finding
 from bot.domain.forge import CheckRunReport, Merged, MergeRefused, PullRequest, Review
 
@@ -93,10 +93,9 @@ class PullRequestActs(RepositoryApi):
         """What a review says of single lines. 1 request per 100."""
         api = self._api  # PyGithub would first fetch the pull request, then the review
         url = f"{api.url}/pulls/{number}/reviews/{review_id}/comments"
-        _, found = api.requester.requestJsonAndCheck("GET", url, parameters={"per_page": 100})
         return [
             Finding(message=each["body"], path=each["path"], line=each.get("line") or each.get("original_line"))
-            for each in found
+            for each in every_page(api, url)
         ]
 
     @forge_errors

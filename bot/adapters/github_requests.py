@@ -35,6 +35,15 @@ def issues_labelled(api: Repository, label: str, since: datetime | None) -> Iter
     )
 
 
+def every_page(api: Repository, url: str) -> Iterator[dict[str, Any]]:
+    """What a list holds; for what PyGithub reaches only by more requests than that."""
+    headers, first_page = api.requester.requestJsonAndCheck("GET", url, {"per_page": 100})
+    yield from first_page
+    for page_number in range(2, _last_page(headers) + 1):
+        _, page = api.requester.requestJsonAndCheck("GET", url, {"per_page": 100, "page": page_number})
+        yield from page
+
+
 def newest_events(api: Repository, number: int) -> Iterator[IssueEvent]:
     """An issue's events, newest first; GitHub lists them oldest first, and the first page names the last."""
     url = f"{api.url}/issues/{number}/events"

@@ -50,6 +50,13 @@ LISTS: list[tuple[str, str, Callable[[Repository], list[Any]], list[Any], str | 
     ),
     ("reviews", "/pulls/4/reviews", lambda r: r.reviews(4), [payloads.review(n) for n in range(1, 251)], None),
     (
+        "line comments of a review",
+        "/pulls/4/reviews/7/comments",
+        lambda r: r.review_comments(4, 7),
+        [{"body": "off by one", "path": "app.py", "line": n} for n in range(1, 251)],
+        None,
+    ),
+    (
         "check runs",
         f"/commits/{SHA}/check-runs",
         lambda r: r.find_check_runs(SHA, "x"),
