@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from bot.domain.agents import AgentSetting
 from bot.domain.errors import UserError
@@ -132,6 +132,12 @@ class Settings(BaseModel):
     )
     agents: AgentSettings = Field(default=AgentSettings(), description="Which agents there are, and their settings.")
     retention: RetentionSettings = Field(default=RetentionSettings(), description="What is kept, and for how long.")
+
+    @field_validator("github_api_url", "git_url")
+    @classmethod
+    def _to_append_to(cls, url: str | None) -> str | None:
+        """An address means the same with a slash at its end."""
+        return url and url.rstrip("/")
 
     @property
     def archive_dir(self) -> Path:
