@@ -78,18 +78,18 @@ def run_started(plan: Pipeline = QUICK, config: RepoConfig | None = None) -> Run
     )
 
 
-def journal(*entries: Recorded, plan: Pipeline = QUICK) -> list[Record]:
+def journal(*entries: Recorded, plan: Pipeline = QUICK, config: RepoConfig | None = None) -> list[Record]:
     """A run's whole journal: its start and these entries, a second apart."""
     records: list[Record] = []
-    for seq, entry in enumerate((run_started(plan), *entries), start=1):
+    for seq, entry in enumerate((run_started(plan, config), *entries), start=1):
         before = records[-1].hash if records else GENESIS
         records.append(seal("acme--tally--7", seq, before, f"test:{seq}", at(seq), entry))
     return records
 
 
-def run_of(*entries: Recorded, plan: Pipeline = QUICK) -> Run:
+def run_of(*entries: Recorded, plan: Pipeline = QUICK, config: RepoConfig | None = None) -> Run:
     """The run that has just begun, and what these entries make of it."""
-    run = fold(journal(*entries, plan=plan))
+    run = fold(journal(*entries, plan=plan, config=config))
     assert run is not None
     return run
 

@@ -51,12 +51,15 @@ APPROVED = e.Approved(gate="merge", round=1, by=MONA, head=ONE, given_at=at(110)
 MERGING = e.MergeStarted(subject=subject())
 PARKED = e.RunParked(reason="no luck")
 CANCELLED = e.CommandAccepted(verb="cancel", by=MONA)
+TIDIED = e.ArtifactsTidied(commit=TWO, parent=ONE, diff_digest="d", artifacts_digest="a")
+SHIPPED_IT = e.DeploymentFinished(environment="candidate", number=1, commit=ONE, status="success", release="r")
 ODD = e.Unreadable(stored_kind="hold", stored_version=3, problem="?")
 
 WORKING = run_of(attempt())
 OPENING_GATE = run_of(attempt(), DONE, OPENED, OPENING)
 AT_GATE = run_of(attempt(), DONE, OPENED, OPENING, SHOWN)
 PASSED = run_of(attempt(), DONE, OPENED, OPENING, SHOWN, APPROVED)
+SHIPPING = run_of(attempt(), DONE, e.DeploymentStarted(environment="candidate", number=1, commit=ONE))
 IN_MERGE = run_of(attempt(), DONE, OPENED, OPENING, SHOWN, APPROVED, MERGING)
 STUCK = run_of(attempt(), FAILED, PARKED)
 STUCK_AT_GATE = run_of(attempt(), DONE, OPENED, OPENING, SHOWN, PARKED)
@@ -613,6 +616,13 @@ def test_a_timer_counts_for_its_own_round_only() -> None:
         (AT_GATE, SHOWN, False),
         (WORKING, SHOWN, False),
         (OPENING_GATE, SHOWN.model_copy(update={"round": 2}), False),
+        (AT_GATE, TIDIED, True),
+        (AT_GATE, TIDIED.model_copy(update={"parent": TWO}), False),
+        (run_of(attempt(), DONE, TIDIED), TIDIED, False),
+        (SHIPPING, SHIPPED_IT, True),
+        (SHIPPING, SHIPPED_IT.model_copy(update={"number": 2}), False),
+        (SHIPPING, SHIPPED_IT.model_copy(update={"environment": "production"}), False),
+        (AT_GATE, SHIPPED_IT, False),
         (IN_MERGE, e.HeadMoved(head=TWO), True),
         (IN_MERGE, e.HeadMoved(head=ONE), False),
         (MERGED, e.HeadMoved(head=TWO), False),

@@ -606,6 +606,16 @@ def test_a_dismissed_review_does_not_count_wherever_its_gate_stands() -> None:
     assert next_moves(again) == (m.OpenGate(gate="merge", round=2, subject=subject()),)
 
 
+@pytest.mark.parametrize("more", [(), (e.MergeWasRefused(reason="CI runs", may_pass=True),)])
+def test_an_approval_that_is_withdrawn_takes_back_the_merge_that_had_begun(more: tuple[e.Recorded, ...]) -> None:
+    by_review = approved().model_copy(update={"review_id": 77})
+    begun = (*AT_GATE, by_review, MERGING, *more)
+    run = run_of(*begun, e.ApprovalWithdrawn(review_id=77))
+    assert (run.passed, run.merging, run.blocked) == ({}, None, None)
+    of_another = run_of(*begun, e.ApprovalWithdrawn(review_id=78))
+    assert (of_another.merging, of_another.blocked) == ((None, "CI runs") if more else (subject(), None))
+
+
 def test_a_merge_that_the_rules_hold_up_waits_for_them_and_can_be_retried_or_cancelled() -> None:
     held_up = (*AT_GATE, approved(), MERGING, e.MergeWasRefused(reason="CI runs", may_pass=True))
     assert waiting_for(run_of(*held_up)) == "the repository's rules to allow the merge: CI runs"

@@ -55,6 +55,16 @@ def test_a_missing_a_repeated_or_a_moved_record_breaks_the_chain() -> None:
     assert first_break([first, third, second, fourth]) == 2
 
 
+@pytest.mark.parametrize(("numbers", "broken"), [((2, 3, 4), 1), ((1, 3, 4), 2), ((1, 2, 2), 3), ((1, 2, 4), 3)])
+def test_a_chain_whose_hashes_fit_is_not_whole_unless_its_numbers_do(numbers: tuple[int, ...], broken: int) -> None:
+    """As somebody would make it who knows how records are sealed."""
+    forged: list[Record] = []
+    for number in numbers:
+        before = forged[-1].hash if forged else GENESIS
+        forged.append(seal("acme--tally--7", number, before, f"test:{len(forged)}", at(number), run_started()))
+    assert first_break(forged) == broken
+
+
 def test_a_record_says_what_its_entry_said() -> None:
     assert [record.entry for record in CHAIN] == [run_started(), attempt(), DONE, e.RunParked(reason="why")]
 
