@@ -1,11 +1,13 @@
 """A move that was claimed by somebody who died: it is made by whoever comes next, if it still is one to make."""
 
+from bot.domain.decisions import Accepted
 from bot.domain.entries import HeadMoved
-from bot.domain.events import MoveMade
+from bot.domain.events import MoveMade, ReviewWasDismissed
 from bot.domain.facts import Facts
 from bot.domain.forge import Actor
+from bot.domain.refs import IssueRef, RepoRef
 from tests.stories.conftest import NewWorld
-from tests.stories.world import GOOD, Issue, World
+from tests.stories.world import GOOD, OWNER, Issue, World
 from workflows import operator
 from workflows.clock import now
 from workflows.journal import Journal
@@ -54,3 +56,30 @@ def test_a_gate_of_a_run_that_was_cancelled_is_not_shown(new_world: NewWorld, da
     world.waits_for_quiet()
     assert not world.bot_comments(number, ":gate:merge:")
     assert not world.requests("POST", "/requested_reviewers$")
+
+
+def test_an_approval_that_is_taken_back_before_the_merge_is_made_merges_nothing(
+    new_world: NewWorld, database: str
+) -> None:
+    world = new_world(database)
+    world.builder.writes(GOOD)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    number = world.waits_for_gate(issue)
+    world.service.dies_at("drive.Merge.claimed")
+    world.approves(issue)
+    world.waits_without_a_service("its death", lambda: world.service.exit_code() is not None)
+    (review,) = world.sees(f"/pulls/{number}/reviews")
+    world.hub.by(OWNER, "PUT", f"/pulls/{number}/reviews/{review['id']}/dismissals", {"message": "Not yet"})
+    # Another worker hears of it meanwhile.
+    pull = IssueRef(repo=RepoRef(owner="acme", name="tally"), number=number)
+    heard = ReviewWasDismissed(pull=pull, review_id=review["id"])
+    decision = journal(world).decide(heard, Facts(now=now(), bot=NOBODY), of=world.run_id(issue))
+    assert isinstance(decision, Accepted)
+    world.start_service()
+    world.waits_for_gate(issue, round=2)
+    world.waits_for_quiet()
+    assert not world.requests("PUT", f"/pulls/{number}/merge$"), "GitHub was not even asked"
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert world.pull_request(issue)["merged"]

@@ -329,6 +329,21 @@ def test_a_dispatched_workflow_is_waited_for(new_world: NewWorld, conclusion: st
     assert len(world.hub.control("GET", control)) == 1, "dispatched once"
 
 
+def test_killed_just_after_the_dispatch_the_workflow_runs_once(new_world: NewWorld) -> None:
+    world = new_world(config=ALONE + "deploy:\n  preview:\n    workflow: deploy.yml\n")
+    world.pushes_to("main", ".github/workflows/deploy.yml", WORKFLOW)
+    world.service.dies_at("effect.dispatch.after-call")
+    issue = runs(world)
+    done = "SELECT remote_id FROM effects WHERE kind = 'dispatch' AND done_at IS NOT NULL"
+    [(number,)] = world.waits("the dispatch to be noted", lambda: world.query(done))
+    assert world.service.deaths == ["effect.dispatch.after-call"]
+    control = "/repositories/acme/tally/workflow-runs"
+    assert [str(each["id"]) for each in world.hub.control("GET", control)] == [number]
+    world.hub.control("POST", f"{control}/{number}", {"conclusion": "success"})
+    world.waits_for_gate(issue)
+    assert [shipped.status for shipped in deployments(world, issue)] == ["success"]
+
+
 def of_an_older_server(new_world: NewWorld, workflow: str = WORKFLOW) -> tuple[World, Issue]:
     """A run whose candidate goes out by a CI workflow, on a GitHub that does not tell which run it has started."""
     world = new_world(config=ALONE + "deploy:\n  preview:\n    workflow: deploy.yml\n")
