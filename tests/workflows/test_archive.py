@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.domain.decisions import Ignored, Start
-from bot.domain.entries import RunFinished
+from bot.domain.entries import AttemptStarted, DeploymentStarted, Recorded, RunFinished
 from bot.domain.errors import UserError
 from bot.domain.events import CommandGiven, IssueLabelled
 from bot.domain.fold import fold
+from bot.domain.forge import Label
 from bot.domain.journal import Record
 from tests.domain.samples import ISSUE, MONA, facts, start_facts
 from tests.workflows.books import RUN, Books
@@ -19,6 +20,7 @@ from workflows.audit import audit, verify_archive
 from workflows.claims import Claims
 from workflows.clock import now
 from workflows.effects import Effects
+from workflows.journal import StaleFacts
 from workflows.maintenance import check_database, database_status
 from workflows.queries import export_run, show_run
 from workflows.schema.tables import metadata
@@ -108,6 +110,18 @@ def test_the_next_run_of_the_issue_is_the_second(over: Books, tmp_path: Path) ->
     assert decision.entry.run_id == f"{RUN}-2"
 
 
+@pytest.mark.parametrize("archived", [False, True], ids=["over", "archived"])
+def test_facts_of_a_time_before_a_run_of_that_name_start_no_other(over: Books, tmp_path: Path, archived: bool) -> None:
+    if archived:
+        archive_run(over.database, RUN, tmp_path)
+    before = [over.query(f"SELECT * FROM {table}") for table in ("runs", "entries", "archived_runs")]
+    label = Label(event_id=901, name="spec", actor=MONA, at=now())
+    stale = facts(start=start_facts(label=label, runs_before=0))
+    with pytest.raises(StaleFacts):
+        over.journal.decide(IssueLabelled(issue=ISSUE, label="spec"), stale, of=ISSUE)
+    assert [over.query(f"SELECT * FROM {table}") for table in ("runs", "entries", "archived_runs")] == before
+
+
 def test_open_runs_and_those_that_are_not_shown_yet_stay(books: Books, tmp_path: Path) -> None:
     books.starts()
     books.executes("UPDATE runs SET publisher = NULL")
@@ -118,6 +132,23 @@ def test_open_runs_and_those_that_are_not_shown_yet_stay(books: Books, tmp_path:
     books.executes("UPDATE runs SET publisher = NULL")
     assert old(books) == [RUN]
     assert archivable(books.database, ended_before=now() - timedelta(days=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("begun", "table"),
+    [
+        (AttemptStarted(stage="builder", number=1, start_commit="b" * 40), "attempts"),
+        (DeploymentStarted(environment="candidate", number=1, commit="1" * 40), "deployments"),
+    ],
+)
+def test_a_run_for_which_somebody_is_still_at_work_stays(books: Books, begun: Recorded, table: str) -> None:
+    books.starts()
+    books.records(begun)
+    books.records(RunFinished(outcome="cancelled"))
+    books.executes("UPDATE runs SET publisher = NULL")
+    assert old(books) == []
+    books.executes(f"UPDATE {table} SET finished_at = started_at")
+    assert old(books) == [RUN]
 
 
 def test_the_last_good_deployment_can_still_be_brought_back(over: Books) -> None:
