@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from bot.domain.entries import AttemptStarted, DeploymentStarted
 from bot.domain.errors import UserError
 from tests.support.postgres import _find_programs
 from tests.workflows.books import RUN, Books
@@ -263,6 +264,25 @@ def test_after_a_restore_what_is_not_known_is_looked_for(books: Books) -> None:
     restored(books.database)
     assert once("after") == "1", "what GitHub has already is found"
     assert done == ["again"]
+
+
+def test_after_a_restore_what_was_under_way_begins_anew(books: Books) -> None:
+    """Its recorded steps speak of workspaces that are gone; what only has to be driven or shown goes on."""
+
+    def workflows() -> list[object]:
+        schema = "" if books.database.is_sqlite else "dbos."
+        query = f"SELECT workflow_uuid FROM {schema}workflow_status ORDER BY workflow_uuid"
+        return [row[0] for row in books.query(query)]
+
+    books.starts()
+    books.tries(1)
+    books.records(AttemptStarted(stage="builder", number=2, start_commit="b" * 40))
+    books.records(DeploymentStarted(environment="candidate", number=1, commit="1" * 40))
+    before = workflows()
+    under_way = [f"attempt:{RUN}.builder.2:0", f"deploy:{RUN}:candidate:1:0"]
+    assert {f"attempt:{RUN}.builder.1:0", f"drive:{RUN}:1", *under_way} < {*before}
+    restored(books.database)
+    assert workflows() == [each for each in before if each not in under_way]
 
 
 @pytest.mark.postgres
