@@ -1,9 +1,12 @@
 """Gathering the facts that a decision reads: from GitHub, just now, and no more of them than the event needs."""
 
+import time
+from datetime import timedelta
+
 from bot.domain.agents import Finding
 from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
 from bot.domain.facts import Facts
-from bot.domain.forge import PullRequest, ShownIssue, is_same_label
+from bot.domain.forge import PullRequest, Review, ShownIssue, is_same_label
 from bot.domain.permissions import Permission
 from bot.domain.refs import IssueRef
 from bot.domain.run import Run
@@ -13,6 +16,13 @@ from workflows.clock import now
 from workflows.patience import patiently
 from workflows.services import Services
 from workflows.start_facts import start_facts
+
+_LISTED_WITHIN = timedelta(minutes=1)
+"""A list of comments that lags shows by then what a review has brought."""
+_UNTIL_IT_SAYS_SOMETHING = (0.5, 1.0, 2.0, 3.0, 4.0)
+"""The waits before each new look at a review that says nothing."""
+_UNTIL_IT_MAY_SAY_MORE = (1.0, 2.0)
+"""The same for one that has a body, and perhaps nothing else."""
 
 
 def gather(services: Services, event: Event, run: Run | None, shown: ShownIssue | None = None) -> Facts:
@@ -37,8 +47,8 @@ def gather(services: Services, event: Event, run: Run | None, shown: ShownIssue 
             return Facts(now=now(), bot=bot, permission=permission, pull=pull, lapsed=lapsed)
         case ReviewSubmitted():
             permission = _permission(services, event.pull, event.review.author.login)
+            said = _line_comments(services, event) if run is not None and _may_reject(event.review, permission) else ()
             pull = _pull(services, run) if run is not None and run.blocked else None
-            said = _line_comments(services, event) if event.review.state == "CHANGES_REQUESTED" and run else ()
             lapsed = _lapsed(services, run) if event.review.state == "APPROVED" and run else ()
             return Facts(
                 now=now(),
@@ -57,10 +67,32 @@ def gather(services: Services, event: Event, run: Run | None, shown: ShownIssue 
             return Facts(now=now(), bot=bot)
 
 
+def _may_reject(review: Review, permission: Permission) -> bool:
+    return review.state == "CHANGES_REQUESTED" and permission >= MAY_DECIDE
+
+
 def _line_comments(services: Services, event: ReviewSubmitted) -> tuple[Finding, ...]:
-    """What a review says of single lines."""
+    """What a review says of single lines. Its delivery may be faster than GitHub's list, so that an empty list is
+    looked at again while the review is new."""
     repository = services.github.repository(event.pull.repo)
-    return tuple(patiently(lambda: repository.review_comments(event.pull.number, event.review.id)))
+
+    def look() -> tuple[Finding, ...]:
+        return tuple(patiently(lambda: repository.review_comments(event.pull.number, event.review.id)))
+
+    said = look()
+    for wait in _waits_for_comments(event.review):
+        if said:
+            break
+        time.sleep(wait)
+        said = look()
+    return said
+
+
+def _waits_for_comments(review: Review) -> tuple[float, ...]:
+    """GitHub takes no request for changes that says nothing: without a body it has comments."""
+    if now() - review.submitted_at > _LISTED_WITHIN:
+        return ()
+    return _UNTIL_IT_MAY_SAY_MORE if review.body.strip() else _UNTIL_IT_SAYS_SOMETHING
 
 
 def _decides_on_the_merge(run: Run) -> bool:

@@ -324,6 +324,21 @@ def test_a_review_with_line_comments_goes_to_whoever_wrote_those_files(new_world
     assert world.kinds(issue).count("gate_opening") == 4, "the plan's gate stays passed"
 
 
+@pytest.mark.parametrize(("said", "lag"), [("", 4), ("See there", 2)])
+def test_line_comments_that_are_not_listed_yet_are_waited_for(new_world: NewWorld, said: str, lag: float) -> None:
+    """The delivery tells of the review before GitHub's list shows what it says of single lines."""
+    world = new_world()
+    issue, number = at_the_merge_gate(world)
+    world.hub.control("POST", "/lag", {"path_regex": r"/reviews/\d+/comments$", "seconds": lag})
+    remarks = [{"path": "app/health.py", "line": 2, "side": "RIGHT", "body": "Say `well`"}]
+    head = world.pull_request(issue)["head"]["sha"]
+    review = {"event": "REQUEST_CHANGES", "body": said, "commit_id": head, "comments": remarks}
+    world.hub.by(MAINTAINER, "POST", f"/pulls/{number}/reviews", review)
+    world.waits("an answer", lambda: world.entries(issue, Rejected) or world.bot_comments(number, ":reply -->"))
+    (rejection,) = world.entries(issue, Rejected)
+    assert (rejection.reason, [finding.message for finding in rejection.findings]) == (said, ["Say `well`"])
+
+
 # -- the repository's own rules -------------------------------------------------------------------------------
 
 

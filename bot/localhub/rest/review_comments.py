@@ -132,7 +132,7 @@ def list_comments_of_review(call: Call) -> object:
     review = reviews.find_review(call.hub, issue, int(call.parameters["review_id"]))
     if review is None or not _may_read(call, review):
         raise not_found()
-    found = review_comments.comments_of(call.hub, review)
+    found = [comment for comment in review_comments.comments_of(call.hub, review) if comment.born <= call.until()]
     return call.page(found, lambda comment: legacy_review_comment_json(call.view, repo, issue, comment))
 
 
