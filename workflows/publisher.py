@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from bot.domain.commands import COMMANDS
 from bot.domain.commands.help import help_table
-from bot.domain.errors import NotFound, Rejected
+from bot.domain.errors import ForgeError, NotFound, Rejected
 from bot.domain.refs import IssueRef, run_id
 from bot.domain.rendering import LABELS, Links, check_run, stage_view, state_label, status_view
 from bot.domain.run import Run
@@ -25,6 +25,8 @@ from workflows.services import Services, services
 from workflows.steps import step
 
 _COMMANDS_SHOWN = 5
+_FOR_GOOD = (404, 410, 422)
+"""What is gone stays gone, and what GitHub finds wrong with a request is wrong the next time, too."""
 IN_DOUBT = "?"
 """What a label surface shows when nobody knows."""
 
@@ -39,21 +41,32 @@ def publish(run_id: str, workflow_id: str) -> None:
             step("publish", type(None), _show, here, run_id, claim)
         except Exception as problem:
             through_outages(lambda: publishing_failed(here.database, run_id, workflow_id))
+            if isinstance(problem, ForgeError):
+                # It is logged as often as it is repeated, and says by itself what was refused.
+                raise problem.with_traceback(None) from None
             if not isinstance(problem, Superseded):
                 raise
             DBOS.logger.info(f"{run_id}: shown by another: {problem}")
 
 
 def publish_surfaces(here: Services, run: Run, claim: Claim) -> None:
-    """Bring every surface of the run up to date: one request for each that differs from what it showed last."""
+    """Bring every surface of the run up to date: one request for each that differs from what it showed last. Raises
+    what GitHub refused and may allow later, once all of them were tried."""
     shown = _Surfaces(here, run, claim)
+    refused: ForgeError | None = None
     for surface in (shown.label, shown.status, shown.stages, shown.check_run):
         try:
             surface()
         except (NotFound, Rejected) as problem:
-            # The others are shown all the same: an issue may be gone whose pull request is not. The run goes on
-            # without being shown; the next entry tries again.
-            DBOS.logger.warning(f"{run.id}: not shown: {problem}")
+            # The others are shown all the same: an issue may be gone whose pull request is not.
+            if problem.status not in _FOR_GOOD:
+                refused = refused or problem
+            else:
+                DBOS.logger.warning(f"{run.id}: not shown: {problem}")
+    if refused is not None:
+        # An installation that is suspended, a repository with another name: a run that is parked by that has no next
+        # entry, so the sweep repeats this, more and more seldom.
+        raise refused
 
 
 def publish_work(here: Services, run: Run, claim: Claim) -> None:

@@ -8,7 +8,7 @@ from tests.stories.conftest import NewWorld
 from tests.stories.plots import PLOTS
 from tests.stories.snapshot import difference, snapshot
 from tests.stories.undisturbed import Undisturbed
-from tests.stories.world import GOOD, World
+from tests.stories.world import GOOD, Issue, World
 
 _MOVES_BEFORE_THE_GATE = 2
 ACTS = {
@@ -200,3 +200,57 @@ def test_somebody_deletes_what_the_bot_wrote(world: World) -> None:
     world.approves(issue)
     world.waits_for_the_end(issue)
     assert len(world.bot_comments(issue.number, "Merged.")) == 1
+
+
+SUSPENDED = {"status": 403, "message": "This installation has been suspended"}
+PUBLISHERS_AT_WORK = (
+    "SELECT 1 FROM workflow_status WHERE name = 'publish' AND status IN ('PENDING', 'ENQUEUED', 'DELAYED')"
+)
+RENAMED = {"status": 301, "headers": {"location": "https://github.example/repositories/1"}}
+
+
+@pytest.mark.parametrize("refusal", [SUSPENDED, RENAMED], ids=["suspended", "renamed"])
+def test_a_run_that_was_parked_while_github_refused_everything_is_shown_so_afterwards(
+    new_world: NewWorld, refusal: dict[str, Any]
+) -> None:
+    """Nothing happens to it any more that would have it shown, and people learn only from GitHub that it waits."""
+    world = new_world("sqlite")
+    world.builder.writes(GOOD, holds=True)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_agent()
+    world.waits("the run to be shown", lambda: world.bot_comments(issue.number, ":status -->"))
+    world.waits("that to be known", lambda: world.query("SELECT 1 FROM runs WHERE publisher IS NULL"))
+    for method in ("POST", "PATCH", "PUT", "DELETE"):
+        breaks(world, method, "^/api/", when="before", times=None, **refusal)
+    world.builder.is_let_go()
+    world.waits_for_entry(issue, "run_parked")
+    world.waits("the label to be refused", lambda: world.requests("POST", "/labels$"))
+    world.waits("the comment to be refused", lambda: world.requests("PATCH", "/issues/comments/"))
+    world.waits("the publisher to end", lambda: not world.query(PUBLISHERS_AT_WORK))
+    world.hub.control("DELETE", "/faults")
+    world.waits("the label", lambda: "issuewright: needs help" in labels_of(world, issue))
+    world.waits("the comment", lambda: world.bot_comments(issue.number, "Issuewright: needs your help"))
+    world.waits_for_quiet()
+    assert len(world.requests("POST", "/labels$")) <= 4, "it was tried too often"
+    assert world.builder.times_paid == 1
+
+
+def test_a_run_whose_issue_is_gone_is_not_shown_for_ever(new_world: NewWorld) -> None:
+    world = new_world("sqlite")
+    world.builder.writes(GOOD)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.waits_for_quiet()
+    gone = {"when": "before", "times": None, "status": 410, "message": "This issue was deleted"}
+    for method, path in (("POST", "/issues/1/"), ("PATCH", "/issues/(1|comments/)"), ("DELETE", "/issues/1/")):
+        breaks(world, method, path, **gone)
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert world.pull_request(issue)["merged"]
+    assert not world.query("SELECT 1 FROM workflow_status WHERE name = 'publish' AND status = 'ERROR'")
+
+
+def labels_of(world: World, issue: Issue) -> list[str]:
+    return [label["name"] for label in world.issue(issue)["labels"]]

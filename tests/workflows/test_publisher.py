@@ -1,16 +1,18 @@
 """A publisher that fails is repeated, and the more seldom the more often that has happened."""
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from bot.domain.errors import Transient
+from bot.domain.errors import ForgeError, NotFound, Rejected, Transient
+from tests.domain import samples
 from tests.workflows.books import RUN, Books
 from workflows import publisher, sweep
-from workflows.claims import Claims, Superseded
+from workflows.claims import Claim, Claims, Superseded
 from workflows.journal import publishing_begins, publishing_failed
 from workflows.runtime import connect_client
 from workflows.services import Services
@@ -99,3 +101,41 @@ def test_the_more_publishers_have_failed_the_longer_the_next_one_waits(launched:
     assert sent_again(launched)
     launched.parks()
     assert sent_again(launched), "there is something new to show"
+
+
+class Unshown:
+    """A run's surfaces, of which some cannot be shown."""
+
+    def __init__(self, **refusals: ForgeError) -> None:
+        self.tried: list[str] = []
+        self._refusals = refusals
+
+    def __call__(self, *_: object) -> "Unshown":
+        return self
+
+    def __getattr__(self, surface: str) -> Callable[[], None]:
+        def show() -> None:
+            self.tried.append(surface)
+            if surface in self._refusals:
+                raise self._refusals[surface]
+
+        return show
+
+
+@pytest.mark.parametrize("status", [0, 301, 401, 403, 451])
+def test_what_github_may_allow_later_is_a_failure_after_everything_else_was_tried(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    shown = Unshown(label=Rejected("suspended", status), status=NotFound("gone", 404))
+    monkeypatch.setattr(publisher, "_Surfaces", shown)
+    with pytest.raises(Rejected, match="suspended"):
+        publisher.publish_surfaces(cast(Services, None), samples.run_of(), cast(Claim, None))
+    assert shown.tried == ["label", "status", "stages", "check_run"]
+
+
+@pytest.mark.parametrize("problem", [NotFound("gone", 404), NotFound("deleted", 410), Rejected("not so", 422)])
+def test_what_stays_refused_ends(monkeypatch: pytest.MonkeyPatch, problem: ForgeError) -> None:
+    shown = Unshown(label=problem, check_run=problem)
+    monkeypatch.setattr(publisher, "_Surfaces", shown)
+    publisher.publish_surfaces(cast(Services, None), samples.run_of(), cast(Claim, None))
+    assert shown.tried == ["label", "status", "stages", "check_run"]
