@@ -125,8 +125,14 @@ class PullRequestActs(RepositoryApi):
 
     @forge_errors
     def update_check_run(self, check_run_id: int, report: CheckRunReport) -> None:
-        """Say something new on the same commit. 1 request."""
-        self._api.get_check_run(check_run_id).edit(**check_run_fields(report))
+        """Say something new on the same commit. 1 request; 2 where there are annotations: GitHub adds those of an
+        update to those that are there, and so it gets only what it lacks."""
+        check_run = self._api.get_check_run(check_run_id)
+        if report.annotations:
+            there = {(each.path, each.start_line, each.message) for each in check_run.get_annotations()}
+            new = tuple(each for each in report.annotations if (each.path, each.line, each.message) not in there)
+            report = report.model_copy(update={"annotations": new})
+        check_run.edit(**check_run_fields(report))
 
     @forge_errors
     def find_check_runs(self, head_sha: str, external_id: str) -> list[int]:

@@ -1,5 +1,7 @@
 """Agents that judge others' work: what they must say, what becomes of it, and who is paid again for it."""
 
+import pytest
+
 from bot.domain.agents import AgentStatus
 from bot.domain.entries import AttemptFinished, AttemptStarted, RunParked
 from tests.stories.conftest import NewWorld
@@ -101,3 +103,36 @@ def test_a_stage_without_its_artifact_is_told_and_tries_again(new_world: NewWorl
     refused = [verdict for end in ends(world, issue, "docs") for verdict in end.verdicts if verdict.refuses]
     assert [verdict.check for verdict in refused] == ["changes"]
     assert [finding.path for finding in refused[0].findings] == ["app/health.py"]
+
+
+TWO = """
+pipeline: two
+pipelines:
+  two:
+    name: two
+    steps:
+      - {stage: builder, role: builder, checks: [tests]}
+      - {stage: reviewer, role: reviewer, outputs: [review.md], writes: artifacts, sends_back_to: builder}
+      - {gate: merge, rejects_to: builder, shows: [review.md]}
+"""
+
+
+@pytest.mark.parametrize("lost", [None, ("POST", "/check-runs$"), ("PATCH", "/check-runs/")])
+def test_a_finding_is_shown_once_at_its_line(new_world: NewWorld, lost: tuple[str, str] | None) -> None:
+    """GitHub adds the annotations of an update to those that a check run has."""
+    world = new_world(config=TWO)
+    world.builder.writes(GOOD)
+    world.agent("reviewer").says(REVIEW, opinion="pass", findings=[FINDING])
+    if lost is not None:
+        fault = {"method": lost[0], "path_regex": lost[1], "caller": "installation", "when": "after", "kind": "drop"}
+        world.hub.control("POST", "/faults", fault)
+    world.start_service()
+    issue = world.opens_spec("Add a health check")
+    world.waits_for_gate(issue)
+    world.approves(issue)
+    world.waits_for_the_end(issue)
+    assert world.hub.control("GET", "/faults") == []
+    (check,) = world.check_runs(world.pull_request(issue)["head"]["sha"])
+    assert check["conclusion"] == "success"
+    (annotation,) = world.sees(f"/check-runs/{check['id']}/annotations")
+    assert (annotation["path"], annotation["start_line"]) == (FINDING["path"], FINDING["line"])
