@@ -6,7 +6,7 @@ from datetime import timedelta
 from bot.domain.agents import Finding
 from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
 from bot.domain.facts import Facts
-from bot.domain.forge import PullRequest, Review, ShownIssue, is_same_label
+from bot.domain.forge import PullRequest, Review, ShownIssue
 from bot.domain.permissions import Permission
 from bot.domain.refs import IssueRef
 from bot.domain.run import Run
@@ -33,7 +33,7 @@ def gather(services: Services, event: Event, run: Run | None, shown: ShownIssue 
         case IssueLabelled():
             start = patiently(lambda: start_facts(services, event, shown))
             permission = Permission.NONE
-            if run is None and start.label is not None and is_same_label(event.label, start.config.trigger.label):
+            if run is None and start is not None and start.label is not None:
                 permission = _permission(services, event.issue, start.label.actor.login)
             return Facts(now=now(), bot=bot, permission=permission, start=start)
         case CommandGiven():

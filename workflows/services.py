@@ -11,6 +11,7 @@ from bot.adapters.workspaces import Workspaces
 from bot.domain.agents import AgentSetting
 from bot.domain.refs import RepoRef
 from workflows.claims import Claims
+from workflows.configurations import Configurations
 from workflows.database import Database
 from workflows.ears import Ears
 from workflows.effects import Effects
@@ -61,6 +62,7 @@ class Services:
     reconcile_every: timedelta
     machine: str
     retention: Retention
+    configurations: Configurations = field(default_factory=Configurations)
     ears: Ears = field(default_factory=Ears)
     proof: Proof = field(default_factory=Proof)
 

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.adapters.github import Repository
-from bot.domain.config import CONFIG_PATH, RepoConfig
-from bot.domain.errors import IssuewrightError, Transient, UserError
+from bot.domain.errors import IssuewrightError, Transient
 from bot.domain.events import CommandGiven, IssueLabelled
 from bot.domain.facts import StartFacts
 from bot.domain.forge import Issue, Label, ShownIssue, is_same_label
 from bot.domain.refs import RepoRef
-from bot.domain.yaml_files import load_model
 from workflows.clock import now
+from workflows.configurations import Configuration
 from workflows.services import Services
 
 _SAME_MOMENT = timedelta(seconds=2)
@@ -21,23 +20,18 @@ _LISTED_WITHIN = timedelta(minutes=1)
 """A list of events that lags shows by then what has happened."""
 
 
-def start_facts(services: Services, event: IssueLabelled | CommandGiven, shown: ShownIssue | None) -> StartFacts:
-    """The facts for a label or for `/spec`. Config and pipelines are read from the base branch's commit, which the run
-    then starts from. `shown` is the issue as the event's delivery showed it."""
+def start_facts(services: Services, event: IssueLabelled | CommandGiven, shown: ShownIssue | None) -> StartFacts | None:
+    """The facts for a label or for `/spec`; None for a label that starts nothing here, of which nothing else is read.
+    Config and pipelines are those of the base branch's commit, which the run then starts from. `shown` is the issue as
+    the event's delivery showed it."""
     repository = services.github.repository(event.issue.repo)
     branch = (isinstance(event, IssueLabelled) and event.default_branch) or repository.default_branch()
     base = _head(services, repository, event.issue.repo, branch)
-    config, problem = RepoConfig(), None
-    try:
-        text = repository.file_at(CONFIG_PATH, base) if base else None
-        if text is not None:
-            config = load_model(RepoConfig, text, CONFIG_PATH)
-        elif base and repository.branch_head(branch) != base:
-            raise Transient(f"GitHub does not know {base} yet, the newest commit of {branch}")
-    except UserError as error:
-        problem = str(error)
+    found = services.configurations.at(event.issue.repo, branch, base, repository) if base else Configuration(base)
     put, asked_at = None, event.at if isinstance(event, CommandGiven) else None
-    if isinstance(event, IssueLabelled) and is_same_label(event.label, config.trigger.label):
+    if isinstance(event, IssueLabelled):
+        if not is_same_label(event.label, found.config.trigger.label):
+            return None
         put = _label(repository, event, shown)
         asked_at = put.at if put is not None else None
     is_as_shown = put is not None and put.is_last
@@ -46,8 +40,8 @@ def start_facts(services: Services, event: IssueLabelled | CommandGiven, shown: 
         label=put,
         base_branch=branch,
         base_sha=base,
-        config=config,
-        config_problem=problem,
+        config=found.config,
+        config_problem=found.problem,
         pipelines=services.templates.pipelines(),
         roles=services.templates.roles(),
         runs_before=services.journal.runs_of(event.issue),

@@ -87,11 +87,11 @@ def known_cause(event: Event, facts: Facts) -> str | None:
 
 def _labelled(run: Run | None, event: IssueLabelled, facts: Facts) -> Decision:
     wanted = facts.start
-    # Whoever took it off again at once has thought better of it: nothing is to be paid.
-    if wanted is None or wanted.label is None or not _carries(wanted.issue, event.label):
-        return Ignored(why=f"the issue does not carry the label `{event.label}` any more")
-    if not is_same_label(event.label, wanted.config.trigger.label):
+    if wanted is None or not is_same_label(event.label, wanted.config.trigger.label):
         return Ignored(why=f"`{event.label}` is not the label that starts a run here")
+    # Whoever took it off again at once has thought better of it: nothing is to be paid.
+    if wanted.label is None or not _carries(wanted.issue, event.label):
+        return Ignored(why=f"the issue does not carry the label `{event.label}` any more")
     if run is not None:
         return Ignored(why=f"run {run.id} is open already")
     if wanted.label.actor.is_bot:

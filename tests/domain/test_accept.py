@@ -139,7 +139,7 @@ def test_the_repository_decides_how_many_must_approve() -> None:
 @pytest.mark.parametrize(
     ("start", "why"),
     [
-        (None, "does not carry the label `spec` any more"),
+        (None, "is not the label that starts a run here"),
         (start_facts(label=None), "does not carry the label `spec` any more"),
         (start_facts(issue=issue(labels=())), "does not carry the label"),
         (start_facts(issue=issue(labels=("bug", "specs"))), "does not carry the label"),

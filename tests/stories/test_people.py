@@ -113,6 +113,26 @@ def test_a_label_that_is_not_listed_yet_is_waited_for(world: World) -> None:
     assert len(world.requests("GET", "/issues$")) <= 1, "no pass of the reconciler has found it"
 
 
+def test_a_label_that_starts_nothing_asks_github_nothing(world: World) -> None:
+    """Many labels are put in a repository: what its configuration says is known, and the issue does not matter."""
+    world.builder.writes(GOOD)
+    world.waits_for_gate(world.opens_spec("Add a health check"))
+    other = Issue(world.hub.by(STRANGER, "POST", "/issues", {"title": "Say more", "body": "Please."})["number"])
+    world.waits_for_quiet()
+    before = [len(world.requests("GET", path)) for path in ("/contents/", f"/issues/{other.number}")]
+    for label in ("bug", "help wanted", "question"):
+        world.labels(other, label)
+    world.waits_for_quiet()
+    assert [len(world.requests("GET", path)) for path in ("/contents/", f"/issues/{other.number}")] == before
+    # What the base branch says since is read, once.
+    configuration = ".github/issuewright.yml"
+    text = world.file_on_main(configuration) + "trigger: {label: wish}\n"
+    world.pushes_to("main", configuration, text)
+    world.labels(other, "wish")
+    world.waits("the run", lambda: "run_started" in world.kinds(other))
+    assert len(world.requests("GET", "/contents/")) == before[0] + 1
+
+
 def test_a_configuration_that_comes_while_it_is_read_counts(world: World, tmp_path: Path) -> None:
     """Git has named a commit without one, and what GitHub answers then is of another time: it is asked again."""
     path = ".github/issuewright.yml"
