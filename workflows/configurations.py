@@ -23,26 +23,22 @@ class Configurations:
 
     def __init__(self) -> None:
         self._read: dict[RepoRef, Configuration] = {}
-        self._known_to_github: dict[RepoRef, str] = {}
 
     def at(self, repo: RepoRef, branch: str, commit: str, repository: Repository) -> Configuration:
-        """What `commit`, the newest of `branch`, says: no request when that is known, 1 as a rule, 2 at first where
-        there is no such file. Raises Transient while GitHub does not know the commit."""
+        """What `commit`, the newest of `branch`, says: no request when that is known, 1 as a rule, 3 where there is no
+        such file. Raises Transient while GitHub does not know the commit."""
         known = self._read.get(repo)
         if known is not None and known.commit == commit:
             return known
         try:
             text = repository.file_at(CONFIG_PATH, commit)
-            found = Configuration(
-                commit, load_model(RepoConfig, text, CONFIG_PATH) if text is not None else RepoConfig()
-            )
+            if text is None and repository.branch_head(branch) != commit:
+                raise Transient(f"GitHub does not know {commit} yet, the newest commit of {branch}")
+            # It may have learnt of the commit between those two answers: from here on it knows it.
+            text = repository.file_at(CONFIG_PATH, commit) if text is None else text
+            config = RepoConfig() if text is None else load_model(RepoConfig, text, CONFIG_PATH)
+            found = Configuration(commit, config)
         except UserError as error:
-            text, found = "", Configuration(commit, problem=str(error))
-        if text is not None or self._known_to_github.get(repo) == commit:
-            self._read[repo] = found
-        elif repository.branch_head(branch) != commit:
-            raise Transient(f"GitHub does not know {commit} yet, the newest commit of {branch}")
-        else:
-            # It may have learnt of the commit between the two answers: only the next look is sure.
-            self._known_to_github[repo] = commit
+            found = Configuration(commit, problem=str(error))
+        self._read[repo] = found
         return found

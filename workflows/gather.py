@@ -47,7 +47,7 @@ def gather(services: Services, event: Event, run: Run | None, shown: ShownIssue 
             return Facts(now=now(), bot=bot, permission=permission, pull=pull, lapsed=lapsed)
         case ReviewSubmitted():
             permission = _permission(services, event.pull, event.review.author.login)
-            said = _line_comments(services, event) if run is not None and _may_reject(event.review, permission) else ()
+            said = _line_comments(services, event) if _may_reject(run, event.review, permission) else ()
             pull = _pull(services, run) if run is not None and run.blocked else None
             lapsed = _lapsed(services, run) if event.review.state == "APPROVED" and run else ()
             return Facts(
@@ -67,8 +67,9 @@ def gather(services: Services, event: Event, run: Run | None, shown: ShownIssue 
             return Facts(now=now(), bot=bot)
 
 
-def _may_reject(review: Review, permission: Permission) -> bool:
-    return review.state == "CHANGES_REQUESTED" and permission >= MAY_DECIDE
+def _may_reject(run: Run | None, review: Review, permission: Permission) -> bool:
+    can_be_rejected = run is not None and run.rejectable is not None
+    return can_be_rejected and review.state == "CHANGES_REQUESTED" and permission >= MAY_DECIDE
 
 
 def _line_comments(services: Services, event: ReviewSubmitted) -> tuple[Finding, ...]:

@@ -126,6 +126,8 @@ class Lease:
         with self._database.write() as connection:
             mine = workers.c.executor_id == self.worker.executor_id
             connection.execute(update(workers).where(mine).values(**ended))
+            alone = self._is_alone(connection)
+        self._show_whether_alone(alone)
         if self._beating.is_alive():
             self._beating.join(_LAST_WORDS_SECONDS)  # a beat under way still has the connection
         self._database.close()
@@ -165,17 +167,27 @@ class Lease:
 
     def _show_beat(self, alone: bool) -> None:
         """First whether it is alone, then the beat: who sees the beat finds what is true of it."""
+        self._show_whether_alone(alone)
         file = self.terms.beat_file
         if file is not None:
             try:
-                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if alone:
-                    file.with_name(ALONE).touch()
-                else:
-                    file.with_name(ALONE).unlink(missing_ok=True)
                 file.touch()
             except OSError as trouble:
                 log.warning("%s cannot be touched: supervisors will think that nobody works here: %s", file, trouble)
+
+    def _show_whether_alone(self, alone: bool) -> None:
+        beat_file = self.terms.beat_file
+        if beat_file is None:
+            return
+        file = beat_file.with_name(ALONE)
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if alone:
+                file.touch()
+            else:
+                file.unlink(missing_ok=True)
+        except OSError as trouble:
+            log.warning("%s cannot be touched or removed: %s", file, trouble)
 
     def _watch(self) -> None:
         """End the process once it has nothing to prove any more. A thread of its own: a beat may hang."""

@@ -24,8 +24,8 @@ State = Literal["lives", "silent", "gone"]
 _BEATS_MISSED = 1.5 / 4
 """The part of a lease that we watch somebody ourselves before we believe the database's clock: it may have jumped."""
 _PATIENCE = 1.2
-"""The part of a lease after which another machine's agents are surely stopped by their supervisors: they look for a
-beat that is older than a lease."""
+"""The part of a lease after which another machine's agents are stopped by their supervisors, who look for a beat: but
+for those of a machine that was the only one when a worker was last seen there."""
 _ARRIVED = 0.25, 10.0
 """What a sleeper had sent is in GitHub's lists after this part of a lease, or after so many seconds."""
 _BURIED_AFTER_SECONDS = 7 * 86400.0

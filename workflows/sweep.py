@@ -2,11 +2,13 @@
 
 import logging
 import time
+from datetime import datetime, timedelta
 
 from dbos import DBOS, WorkflowStatus, error
 from sqlalchemy import select, update
 
 from bot.domain.agents import AgentResult
+from bot.domain.decisions import Accepted
 from bot.domain.entries import DeploymentFinished, RunParked
 from bot.domain.errors import ForgeError
 from bot.domain.events import MoveMade
@@ -16,16 +18,19 @@ from bot.domain.run import Run
 from workflows import projections
 from workflows.attempt import lost, not_begun
 from workflows.attempt_steps import stop_reason
+from workflows.clock import now
 from workflows.drive import park, record
 from workflows.homecoming import Recovery, bring_home
 from workflows.rewinding import failed_step
-from workflows.schema.tables import attempts
+from workflows.schema.tables import attempts, runs
 from workflows.services import Services
 from workflows.wake import REWOUND, VERSION
 
 log = logging.getLogger("issuewright.sweep")
 LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
 _RESTARTS = 5
+_TOO_LARGE = 413
+"""What GitHub says of a push that it will never take."""
 _AGAIN_SECONDS, _SELDOM_SECONDS = 5, 3600
 """What is tried for ever is repeated after so long, then after twice as long each time, up to the other."""
 
@@ -86,44 +91,63 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
     last = _newest(prefix)
     if last is not None and last.status in LIVE:
         return 0
-    kept = before >= _RESTARTS and last is not None and _is_worth_keeping(run, last, prefix)
-    if kept and run.parked is None:
-        _park(here, run, ref, prefix)
-    if kept and last is not None and time.time() < (last.updated_at or 0) / 1000 + _wait(before - _RESTARTS):
+    if before >= _RESTARTS and not _is_tried_on(here, run, ref, last, before):
         return 0
-    if before < _RESTARTS or kept:
-        with here.database.write() as connection:
-            counted = update(attempts).where(mine, attempts.c.restarts == before).values(restarts=before + 1)
-            if connection.execute(counted).rowcount == 0:
-                return 0
-            log.warning("%s: executing again (%d)", ref.key, before + 1)
-            if last is None:
-                here.waker.attempt(connection, run.started.issue.repo, ref, before + 1)
+    with here.database.write() as connection:
+        counted = update(attempts).where(mine, attempts.c.restarts == before).values(restarts=before + 1)
+        if connection.execute(counted).rowcount == 0:
+            return 0
+        log.warning("%s: executing again (%d)", ref.key, before + 1)
         if last is None:
-            return 1
-        _rewind(run, last.workflow_id)
-        return 0
-    # First parked, then ended: the other way round a driver would start the next attempt in between.
-    detail = _park(here, run, ref, prefix)
-    finished = lost(ref, detail, _answer(last))
-    record(here, run.id, MoveMade(entry=finished, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
+            here.waker.attempt(connection, run.started.issue.repo, ref, before + 1)
+    if last is None:
+        return 1
+    _rewind(run, last.workflow_id)
     return 0
 
 
-def _is_worth_keeping(run: Run, last: WorkflowStatus, prefix: str) -> bool:
+def _is_tried_on(here: Services, run: Run, ref: AttemptRef, last: WorkflowStatus | None, failures: int) -> bool:
+    """Whether an attempt that has failed too often is executed once more now. A person is asked after each failure, and
+    whoever says `/retry` need not wait. What is not worth keeping ends here, as lost."""
+    prefix = f"attempt:{ref.key}:"
+    failed_for = time.time() - (last.updated_at or 0) / 1000 if last is not None else 0.0
+    if run.parked is not None and last is not None and failed_for < _wait(failures - _RESTARTS):
+        return False
+    if _is_worth_keeping(run, last, prefix):
+        is_helped = run.parked is None and _was_recorded_within(here, run, failed_for)
+        return run.parked is not None or is_helped or not _asks_for_help(here, run, ref)
+    # First parked, then ended: the other way round a driver would start the next attempt in between.
+    _asks_for_help(here, run, ref)
+    finished = lost(ref, f"could not be brought to an end: {_last_error(prefix)}", _answer(last))
+    record(here, run.id, MoveMade(entry=finished, cause=f"attempt:{ref.stage}:{ref.number}:finished"))
+    return False
+
+
+def _is_worth_keeping(run: Run, last: WorkflowStatus | None, prefix: str) -> bool:
     """Whether GitHub alone stands between an agent's answer and its end: a repository that was renamed, an App that may
     not write, an outage of hours. That will be mended, and then the answer need not be paid for once more."""
-    at_github = isinstance(_last_failure(prefix), ForgeError)
-    return at_github and not run.is_winding_up and _answer(last) is not None
+    failure = _last_failure(prefix)
+    will_pass = isinstance(failure, ForgeError) and failure.status != _TOO_LARGE
+    return will_pass and not run.is_winding_up and _answer(last) is not None
 
 
-def _park(here: Services, run: Run, ref: AttemptRef, prefix: str) -> str:
-    """Ask a person for help with an attempt; what is wrong with it."""
-    detail = f"could not be brought to an end: {_last_error(prefix)}"
-    parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} {detail}")
+def _was_recorded_within(here: Services, run: Run, seconds: float) -> bool:
+    """Whether something has been recorded of the run since so long ago, as `/retry` is."""
+    with here.database.read() as connection:
+        newest = connection.execute(select(runs.c.updated_at).where(runs.c.run_id == run.id)).scalar_one()
+    return datetime.fromisoformat(newest) > now() - timedelta(seconds=seconds)
+
+
+def _asks_for_help(here: Services, run: Run, ref: AttemptRef) -> bool:
+    """Have the run wait for a person's help with an attempt; False when that does not matter any more."""
+    wrong = _last_error(f"attempt:{ref.key}:")
+    parked = RunParked(reason=f"attempt {ref.number} of {ref.stage} could not be brought to an end: {wrong}")
     outcome = MoveMade(entry=parked, cause=f"parked:sweep:{run.seq}")
-    park(here, run.id, outcome, lambda as_it_is: not as_it_is.is_winding_up and as_it_is.live == run.live)
-    return detail
+
+    def matters(as_it_is: Run) -> bool:
+        return not as_it_is.is_winding_up and as_it_is.live == run.live
+
+    return isinstance(park(here, run.id, outcome, matters), Accepted)
 
 
 def _wait(failures: int) -> float:

@@ -1,13 +1,17 @@
 """Turns: what one worker does for all of them, now and then. It is neither done twice nor left undone for long."""
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Connection, delete, update
+from sqlalchemy.exc import DBAPIError
 
 from workflows.clock import now, stamp
 from workflows.database import Database, insert_or
 from workflows.schema.tables import claims
+
+log = logging.getLogger("issuewright.turns")
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,14 @@ class Turns:
         return self.database.in_transaction(work)
 
     def give_back(self, what: str) -> None:
-        """What this worker could not do is anybody's again: of all, it may be the one that cannot."""
-        with self.database.write() as connection:
-            mine = (claims.c.key == _key(what)) & (claims.c.claimed_by == self.worker)
-            connection.execute(delete(claims).where(mine))
+        """What this worker could not do is anybody's again: of all, it may be the one that cannot. Where even that
+        fails, the turn comes round by itself."""
+        mine = (claims.c.key == _key(what)) & (claims.c.claimed_by == self.worker)
+        try:
+            with self.database.write() as connection:
+                connection.execute(delete(claims).where(mine))
+        except DBAPIError as trouble:
+            log.warning("the turn of %s was not given back: %s", what, trouble)
 
 
 def _key(what: str) -> str:

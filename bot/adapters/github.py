@@ -1,8 +1,8 @@
 """Everything Issuewright does on GitHub, one method an act; each says how many HTTP requests it takes.
 
 Acts on pull requests and deployments are in files of their own; `Repository` has them all. Besides those requests:
-the first call for a repository finds its installation (1); a token is minted each hour (1; 3 where
-less is granted than is wanted).
+the first call for a repository finds its installation (1); a token is minted each hour (1; 3 where less is
+granted than is wanted).
 Every method raises bot.domain.errors only: Transient (a write may have taken effect), NotFound or Rejected.
 """
 

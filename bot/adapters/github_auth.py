@@ -73,7 +73,7 @@ class AppCredentials:
                 with MissingIsFine():
                     found = self._signed(lambda: self._integration.get_repo_installation(repo.owner, repo.name))
                 if found is None:
-                    raise NotFound(f"{self} is not installed on {repo}: install it there", 404)
+                    raise NotFound(f"{self} is not installed on {repo}: install it there")
                 self.clock.hear(found.raw_headers)
                 known, self._slug = found.id, found.app_slug
                 self._installations[str(repo)] = known
@@ -124,21 +124,22 @@ class AppCredentials:
     def _allowed(self, installation_id: int) -> InstallationAuthorization:
         """A token for what we want; where that is not granted, 2 requests more, and one for what is. Asked anew each
         time: what is granted meanwhile counts from the next token on."""
-        wanted = WANTED
         try:
-            return self._signed(lambda: self._integration.get_access_token(installation_id, wanted))
+            return self._signed(lambda: self._integration.get_access_token(installation_id, WANTED))
         except GithubException as refused:
             if not are_not_granted(refused):
                 raise
         found = self._signed(lambda: self._integration.get_app_installation(installation_id))
-        wanted = narrowed(found.permissions)
+        granted = narrowed(found.permissions)
         if lacks := lacking(found.permissions):
             log.error(
                 "%s lacks permissions that it needs: %s. Add them in its settings under *Permissions & events*, "
                 "then accept the change at %s",
-                *(self, ", ".join(lacks), found.html_url),
+                self,
+                ", ".join(lacks),
+                found.html_url,
             )
-        return self._signed(lambda: self._integration.get_access_token(installation_id, wanted))
+        return self._signed(lambda: self._integration.get_access_token(installation_id, granted))
 
     def _signed(self, ask: Callable[[], _Answer]) -> _Answer:
         """Make a request that is signed with the time; once more when GitHub refuses it, and says that it is another

@@ -17,7 +17,6 @@ from bot.domain.errors import ForgeError, NotFound, Rejected, TooSoon, Transient
 
 LONGEST_MESSAGE = 500
 SECONDARY_LIMIT_SECONDS = 60.0  # what GitHub asks for when a limit names no time
-
 LONGEST_WAIT_SECONDS = 3900.0  # a spent quota is full again within the hour
 
 # What GitHub says (422) of a commit or branch that was pushed a moment ago, and of one that is not there.

@@ -105,7 +105,7 @@ def test_commands_of_the_repository_are_named(monkeypatch: pytest.MonkeyPatch) -
     config = RepoConfig.model_validate(
         {"checks": {"tests": {"command": "python -m pytest 'my tests'"}}, "deploy": {"build": ["make", "wheel"]}}
     )
-    monkeypatch.setattr(s, "run_started", lambda plan, _started=s.run_started: _started(plan, config))
+    monkeypatch.setattr(s, "run_started", lambda plan, _, _started=s.run_started: _started(plan, config))
     assert "`python -m pytest 'my tests'`" in prompt("tester")
     assert "built by `make wheel`" in prompt("deployer")
     assert "no preview environment is configured" in prompt("deployer")
@@ -313,7 +313,7 @@ def test_a_status_over_and_done_says_what_it_cost() -> None:
 @pytest.mark.parametrize("order", ["fixes #12", "closes: acme/other#3", "close https://github.com/acme/other/issues/5"])
 def test_the_pull_request_closes_nothing_that_a_stranger_names(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     started = s.run_started(SIX).model_copy(update={"title": f"This {order}"})
-    monkeypatch.setattr(s, "run_started", lambda plan: started)
+    monkeypatch.setattr(s, "run_started", lambda plan, config: started)
     shown = TEMPLATES.render("comments/pull_request.md.j2", run=s.run_of(plan=SIX))
     assert order not in shown
     assert order in shown.replace("\u200b", "")

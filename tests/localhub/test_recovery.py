@@ -50,6 +50,9 @@ def test_nothing_serves_half_a_request_after_it(own_hub: Localhub) -> None:
     assert own_hub.process is not None and url.port is not None
     with socket.create_connection(("127.0.0.1", url.port)) as caller:
         head = f"POST {url.path}/git-upload-pack HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+        head += (
+            "Content-Type: application/x-git-upload-pack-request\r\n"  # git asks for it before it waits for the rest
+        )
         login = base64.b64encode(url.userinfo).decode()
         caller.sendall(f"{head}Authorization: Basic {login}\r\n\r\n0032".encode())
         hub = psutil.Process(own_hub.process.pid)

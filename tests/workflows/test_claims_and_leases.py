@@ -262,14 +262,18 @@ def test_a_beat_tells_supervisors_whether_another_machine_has_a_worker(database:
     assert mine.beat()
     assert alone.exists()
     neighbour.release()
+    late = Lease(database, this_process("another"))
+    late.take()
     mine.release()
+    assert alone.exists() is database.is_sqlite, "also when it ends between two beats"
+    late.release()
 
 
 _WORKER = """
 import sys, time
 from pathlib import Path
 from workflows.database import Database
-from workflows.leases import Lease, Terms, Worker, this_process
+from workflows.leases import Lease, Terms, this_process
 lease = Lease(Database(sys.argv[1]), this_process(), terms=Terms(2.0))
 lease.take()
 print(lease.worker.executor_id, flush=True)

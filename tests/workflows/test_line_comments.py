@@ -6,7 +6,8 @@ from typing import cast
 
 import pytest
 
-from bot.domain.agents import Finding
+from bot.domain import entries as e
+from bot.domain.agents import AgentStatus, Finding
 from bot.domain.events import ReviewSubmitted
 from bot.domain.forge import Review, ReviewState
 from bot.domain.permissions import Permission
@@ -14,6 +15,14 @@ from tests.domain import samples as s
 from workflows import gather
 from workflows.services import Services
 
+AT_WORK = (s.attempt(),)
+AT_GATE = (
+    *AT_WORK,
+    e.AttemptFinished(stage="builder", number=1, status=AgentStatus.OK, commit=s.ONE, parent=s.BASE),
+    e.PullRequestOpened(number=s.PULL.number, node_id="PR_8"),
+    e.GateOpening(gate="merge", round=1, subject=s.subject()),
+    e.GateOpened(gate="merge", round=1, comment_id=5, shown_at=s.at(50)),
+)
 REMARK = Finding(message="Say `well`", path="app/health.py", line=2)
 
 
@@ -49,7 +58,11 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def hears(
-    repository: Reviewed, body: str, at: datetime, state: ReviewState = "CHANGES_REQUESTED"
+    repository: Reviewed,
+    body: str,
+    at: datetime,
+    state: ReviewState = "CHANGES_REQUESTED",
+    journal: tuple[e.Recorded, ...] = AT_GATE,
 ) -> tuple[Finding, ...]:
     """The line comments among the facts of a review that was submitted at that time."""
     review = Review(
@@ -57,7 +70,7 @@ def hears(
     )
     github = SimpleNamespace(bot=lambda: s.BOT, repository=lambda _: repository)
     services = cast(Services, SimpleNamespace(github=github))
-    return gather.gather(services, ReviewSubmitted(pull=s.PULL, review=review), s.run_of(s.attempt())).line_comments
+    return gather.gather(services, ReviewSubmitted(pull=s.PULL, review=review), s.run_of(*journal)).line_comments
 
 
 @pytest.mark.parametrize(("body", "empty_looks"), [("", 0), ("", 4), (" \n", 4), ("See there", 0), ("See there", 2)])
@@ -82,7 +95,8 @@ def test_an_old_review_is_looked_at_once(waited: list[float], body: str) -> None
 
 
 def test_nobody_waits_for_what_does_not_count(waited: list[float]) -> None:
-    stranger, approval = Reviewed(100, Permission.READ), Reviewed(100)
+    stranger, approval, early = Reviewed(100, Permission.READ), Reviewed(100), Reviewed(100)
     assert hears(stranger, "", s.at(99)) == ()
     assert hears(approval, "", s.at(99), state="APPROVED") == ()
-    assert (stranger.looks, approval.looks, waited) == (0, 0, [])
+    assert hears(early, "", s.at(99), journal=AT_WORK) == (), "there is nothing to say no to yet"
+    assert (stranger.looks, approval.looks, early.looks, waited) == (0, 0, 0, [])
