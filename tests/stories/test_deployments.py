@@ -329,6 +329,7 @@ def test_a_dispatched_workflow_is_waited_for(new_world: NewWorld, conclusion: st
     assert len(world.hub.control("GET", control)) == 1, "dispatched once"
 
 
+@pytest.mark.slow
 def test_killed_just_after_the_dispatch_the_workflow_runs_once(new_world: NewWorld) -> None:
     world = new_world(config=ALONE + "deploy:\n  preview:\n    workflow: deploy.yml\n")
     world.pushes_to("main", ".github/workflows/deploy.yml", WORKFLOW)

@@ -324,7 +324,7 @@ def test_a_review_with_line_comments_goes_to_whoever_wrote_those_files(new_world
     assert world.kinds(issue).count("gate_opening") == 4, "the plan's gate stays passed"
 
 
-@pytest.mark.parametrize(("said", "lag"), [("", 4), ("See there", 2)])
+@pytest.mark.parametrize(("said", "lag"), [("", 4), pytest.param("See there", 2, marks=pytest.mark.slow)])
 def test_line_comments_that_are_not_listed_yet_are_waited_for(new_world: NewWorld, said: str, lag: float) -> None:
     """The delivery tells of the review before GitHub's list shows what it says of single lines."""
     world = new_world()

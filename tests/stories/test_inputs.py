@@ -96,7 +96,7 @@ def test_a_push_onto_the_stripped_branch_does_not_lose_the_artifacts(new_world: 
     assert not [path for path in merged if path.startswith("specs/")]
 
 
-@pytest.mark.parametrize("artifacts", ["strip", "ref"])
+@pytest.mark.parametrize("artifacts", ["strip", pytest.param("ref", marks=pytest.mark.slow)])
 def test_who_takes_our_last_commit_off_the_branch_is_asked_again(new_world: NewWorld, artifacts: str) -> None:
     """As often as it happens: the branch is back at a head whose artifacts have been taken away before."""
     world = new_world(config=planned(artifacts))

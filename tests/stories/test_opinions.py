@@ -117,7 +117,13 @@ pipelines:
 """
 
 
-@pytest.mark.parametrize("lost", [None, ("POST", "/check-runs$"), ("PATCH", "/check-runs/")])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        None,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in [("POST", "/check-runs$"), ("PATCH", "/check-runs/")]),
+    ],
+)
 def test_a_finding_is_shown_once_at_its_line(new_world: NewWorld, lost: tuple[str, str] | None) -> None:
     """GitHub adds the annotations of an update to those that a check run has."""
     world = new_world(config=TWO)

@@ -209,6 +209,7 @@ PUBLISHERS_AT_WORK = (
 RENAMED = {"status": 301, "headers": {"location": "https://github.example/repositories/1"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refusal", [SUSPENDED, RENAMED], ids=["suspended", "renamed"])
 def test_a_run_that_was_parked_while_github_refused_everything_is_shown_so_afterwards(
     new_world: NewWorld, refusal: dict[str, Any]
@@ -236,6 +237,7 @@ def test_a_run_that_was_parked_while_github_refused_everything_is_shown_so_after
     assert world.builder.times_paid == 1
 
 
+@pytest.mark.slow
 def test_a_run_whose_issue_is_gone_is_not_shown_for_ever(new_world: NewWorld) -> None:
     world = new_world("sqlite")
     world.builder.writes(GOOD)
