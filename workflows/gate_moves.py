@@ -13,10 +13,13 @@ from workflows.making import Making
 def open_gate(making: Making, move: OpenGate) -> MoveMade | None:
     """The work is ready to be looked at, the right people are asked, and a new comment says what for. None when there
     is nothing to be decided any more: a push or a cancellation has followed the claim."""
-    run, number = making.run, making.pull_number
-    if run.open_gate(move.gate, move.round) is None:
-        return None
+    run, number, effects = making.run, making.pull_number, making.here.effects
     prefix = f"gate:{move.gate}:{move.round}"
+    # A comment that was begun is brought to its end all the same: nobody knows yet whether it is there.
+    if run.open_gate(move.gate, move.round) is None and effects.intended(f"{run.id}:{prefix}") is None:
+        for kind in ("ready", "review-request"):
+            effects.withdraw_all(run.id, kind)
+        return None
     publisher.publish_work(making.here, run, making.claim)
     if move.gate == run.plan.merge_gate.name:
         making.repeatable("ready", "ready", lambda: _mark_ready(making, number))
@@ -24,7 +27,7 @@ def open_gate(making: Making, move: OpenGate) -> MoveMade | None:
     making.repeatable(f"{prefix}:request", "review-request", lambda: _request_review(making, number, asked))
     shown = making.comment(prefix, "gate-comment", "comments/gate.md.j2", view=making.gate_view(move.subject))
     # Who was shown an earlier try of it may have answered that one.
-    first = making.here.effects.first_tried(f"{run.id}:{prefix}")
+    first = effects.first_tried(f"{run.id}:{prefix}")
     shown_at = min(shown.created_at, first) if first else shown.created_at
     entry = GateOpened(gate=move.gate, round=move.round, comment_id=shown.id, shown_at=shown_at)
     return MoveMade(entry=entry, cause=f"{prefix}:opened")

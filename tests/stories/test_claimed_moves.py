@@ -1,5 +1,7 @@
 """A move that was claimed by somebody who died: it is made by whoever comes next, if it still is one to make."""
 
+import pytest
+
 from bot.domain.decisions import Accepted
 from bot.domain.entries import HeadMoved
 from bot.domain.events import MoveMade, ReviewWasDismissed
@@ -17,9 +19,9 @@ from workflows.wake import Waker
 NOBODY = Actor(id=0, login="nobody")
 
 
-def dies_before_the_gate_is_shown(world: World) -> Issue:
+def dies_before_the_gate_is_shown(world: World, point: str = "drive.OpenGate.claimed") -> Issue:
     world.builder.writes(GOOD)
-    world.service.dies_at("drive.OpenGate.claimed")
+    world.service.dies_at(point)
     world.service.spawn()
     issue = world.opens_spec("Add a health check")
     world.waits_without_a_service("its death", lambda: world.service.exit_code() is not None)
@@ -44,6 +46,18 @@ def test_a_gate_that_a_push_has_closed_is_not_shown(new_world: NewWorld, databas
     (asked,) = world.bot_comments(number, ":gate:merge:")
     assert pushed in asked
     assert len(world.requests("POST", "/requested_reviewers$")) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["effect.gate-comment.after-call", "effect.review-request.before-call"])
+def test_what_was_begun_of_a_closed_gate_comes_to_its_end(new_world: NewWorld, point: str) -> None:
+    world = new_world("sqlite")
+    issue = dies_before_the_gate_is_shown(world, point)
+    operator.command(journal(world), world.run_id(issue), "cancel")
+    world.start_service()
+    world.waits_for_the_end(issue)
+    world.waits_for_quiet()
+    assert world.query("SELECT key FROM effects WHERE done_at IS NULL") == []
 
 
 def test_a_gate_of_a_run_that_was_cancelled_is_not_shown(new_world: NewWorld, database: str) -> None:
