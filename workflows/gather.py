@@ -1,7 +1,6 @@
 """Gathering the facts that a decision reads: from GitHub, just now, and no more of them than the event needs."""
 
 import time
-from datetime import timedelta
 
 from bot.domain.agents import Finding
 from bot.domain.events import CommandGiven, Event, IssueLabelled, PullRequestChanged, ReviewSubmitted
@@ -13,12 +12,10 @@ from bot.domain.run import Run
 from bot.domain.votes import MAY_DECIDE
 from workflows.attempt_keys import push_key, tidying_key
 from workflows.clock import now
-from workflows.patience import patiently
+from workflows.patience import LISTED_WITHIN, patiently
 from workflows.services import Services
 from workflows.start_facts import start_facts
 
-_LISTED_WITHIN = timedelta(minutes=1)
-"""A list of comments that lags shows by then what a review has brought."""
 _UNTIL_IT_SAYS_SOMETHING = (0.5, 1.0, 2.0, 3.0, 4.0)
 """The waits before each new look at a review that says nothing."""
 _UNTIL_IT_MAY_SAY_MORE = (1.0, 2.0)
@@ -91,7 +88,7 @@ def _line_comments(services: Services, event: ReviewSubmitted) -> tuple[Finding,
 
 def _waits_for_comments(review: Review) -> tuple[float, ...]:
     """GitHub takes no request for changes that says nothing: without a body it has comments."""
-    if now() - review.submitted_at > _LISTED_WITHIN:
+    if now() - review.submitted_at > LISTED_WITHIN:
         return ()
     return _UNTIL_IT_MAY_SAY_MORE if review.body.strip() else _UNTIL_IT_SAYS_SOMETHING
 

@@ -3,11 +3,14 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain.errors import Transient
 
 Result = TypeVar("Result")
+LISTED_WITHIN = timedelta(minutes=1)
+"""A list of GitHub's that lags shows by then what has happened."""
 _FIRST, _LONGEST = 0.2, 60.0
 _GIVE_UP_AFTER = 1800.0
 

@@ -12,14 +12,13 @@ from bot.domain.run import Run
 from bot.domain.trees import Workspace
 from workflows.claims import Claim
 from workflows.deployment_steps import Done, brought_here, command, environment_of, release_of, started, target
-from workflows.patience import delays, patiently
+from workflows.patience import LISTED_WITHIN, delays, patiently
 from workflows.services import Services
 
 _TAIL = 2000
 _ASK_AGAIN_SECONDS = 5.0
 _UNTOLD = "?"
 """The remote id of a dispatch that GitHub has answered without naming its run."""
-_LISTED_WITHIN_SECONDS = 60.0
 
 
 def ship(here: Services, run: Run, workspace: Workspace, claim: Claim) -> Done:
@@ -122,7 +121,7 @@ def _by_workflow(
 
 def _listed(find: Callable[[], str | None]) -> str | None:
     """The run that a dispatch has started, once GitHub lists it."""
-    for delay in delays(_LISTED_WITHIN_SECONDS):
+    for delay in delays(LISTED_WITHIN.total_seconds()):
         if (found := patiently(find)) is not None:
             return found
         time.sleep(delay)

@@ -11,13 +11,11 @@ from bot.domain.forge import Issue, Label, ShownIssue, is_same_label
 from bot.domain.refs import RepoRef
 from workflows.clock import now
 from workflows.configurations import Configuration
+from workflows.patience import LISTED_WITHIN
 from workflows.services import Services
 
 _SAME_MOMENT = timedelta(seconds=2)
 """How far apart GitHub may note an issue's change and the event that tells of it, which have whole seconds."""
-
-_LISTED_WITHIN = timedelta(minutes=1)
-"""A list of events that lags shows by then what has happened."""
 
 
 def start_facts(services: Services, event: IssueLabelled | CommandGiven, shown: ShownIssue | None) -> StartFacts | None:
@@ -63,7 +61,7 @@ def _label(repository: Repository, event: IssueLabelled, shown: ShownIssue | Non
     if shown is None or not any(is_same_label(event.label, each) for each in shown.issue.labels):
         return put
     is_listed = put is not None and put.at >= shown.at - _SAME_MOMENT
-    if not is_listed and now() - shown.at < _LISTED_WITHIN:
+    if not is_listed and now() - shown.at < LISTED_WITHIN:
         raise Transient(f"GitHub does not list the label of {event.issue} yet")
     return put
 

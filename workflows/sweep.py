@@ -1,4 +1,5 @@
-"""The sweep: whatever should be moving and has no live workflow is set moving again, a bounded number of times."""
+"""The sweep: whatever should be moving and has no live workflow is set moving again, a bounded number of times. What
+must not be given up (an answer that was paid for, what a run shows) is tried on, less and less often."""
 
 import logging
 import time
@@ -107,15 +108,15 @@ def _attempt_again(here: Services, run: Run, live: set[str]) -> int:
 
 
 def _is_tried_on(here: Services, run: Run, ref: AttemptRef, last: WorkflowStatus | None, failures: int) -> bool:
-    """Whether an attempt that has failed too often is executed once more now. A person is asked after each failure, and
-    whoever says `/retry` need not wait. What is not worth keeping ends here, as lost."""
+    """Whether an attempt that has failed too often is executed once more now. A person is asked for help; whoever says
+    `/retry` need not wait, and is asked again if that fails. What is not worth keeping ends here, as lost."""
     prefix = f"attempt:{ref.key}:"
     failed_for = time.time() - (last.updated_at or 0) / 1000 if last is not None else 0.0
     if run.parked is not None and last is not None and failed_for < _wait(failures - _RESTARTS):
         return False
     if _is_worth_keeping(run, last, prefix):
-        is_helped = run.parked is None and _was_recorded_within(here, run, failed_for)
-        return run.parked is not None or is_helped or not _asks_for_help(here, run, ref)
+        is_asked = run.parked is None and not _was_recorded_within(here, run, failed_for)
+        return not (is_asked and _asks_for_help(here, run, ref))
     # First parked, then ended: the other way round a driver would start the next attempt in between.
     _asks_for_help(here, run, ref)
     finished = lost(ref, f"could not be brought to an end: {_last_error(prefix)}", _answer(last))

@@ -11,11 +11,11 @@ from bot.adapters.agents import agent, claude_settings
 from bot.adapters.agents.claude_settings import find_binary, read_settings
 from bot.domain.agents import AgentRequest, AgentSetting, Limits
 from bot.domain.errors import UserError
-from bot.domain.refs import AttemptRef, IssueRef, RepoRef
 from bot.entrypoints.demo import claude as demo_claude
 from bot.entrypoints.demo.home import Home
 from bot.entrypoints.settings import load
 from tests.agents.desk import KEY
+from tests.support.agent_requests import agent_request
 
 Settings = dict[str, AgentSetting]
 
@@ -32,17 +32,7 @@ def good(tmp_path: Path) -> Settings:
 
 
 def request(settings: Settings, **asked: Any) -> AgentRequest:
-    return AgentRequest(
-        attempt=AttemptRef(run_id="acme--tally--7", stage="builder", number=1),
-        issue=IssueRef(repo=RepoRef(owner="acme", name="tally"), number=7),
-        title="Add up",
-        role="builder",
-        agent="claude",
-        prompt="Build it.",
-        workspace="/work",
-        settings=settings,
-        **asked,
-    )
+    return agent_request(agent="claude", settings=settings, **asked)
 
 
 def argv(settings: Settings, **asked: Any) -> tuple[str, ...]:

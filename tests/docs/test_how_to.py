@@ -9,11 +9,10 @@ import yaml
 
 from bot.adapters.agents.program import Answer
 from bot.adapters.agents.script import read_script
-from bot.domain.agents import AgentRequest
 from bot.domain.config import CONFIG_PATH, RepoConfig
-from bot.domain.refs import AttemptRef, IssueRef, RepoRef
 from bot.domain.yaml_files import load_model
 from tests.docs.reference import DOCS
+from tests.support.agent_requests import agent_request
 
 HOW_TO = DOCS.parent / "how-to"
 
@@ -45,17 +44,8 @@ def test_the_script_is_one() -> None:
 
 def test_the_program_answers_what_is_asked(tmp_path: Path) -> None:
     code, folder = example("agents-without-a-model.md", "python", "# agent.py"), "specs/7-total"
-    request = AgentRequest(
-        attempt=AttemptRef(run_id="acme--tally--7", stage="reviewer", number=1),
-        issue=IssueRef(repo=RepoRef(owner="acme", name="tally"), number=7),
-        title="A total",
-        role="reviewer",
-        agent="command",
-        prompt="Review it.",
-        workspace=str(tmp_path),
-        outputs=(f"{folder}/review.md",),
-        judges=True,
-    )
+    outputs = (f"{folder}/review.md",)
+    request = agent_request(role="reviewer", workspace=str(tmp_path), outputs=outputs, judges=True)
     environment = {"ISSUEWRIGHT_RESULT": str(tmp_path / "result.json")}
     command = [sys.executable, "-c", code]
     subprocess.run(command, input=request.model_dump_json(), cwd=tmp_path, env=environment, text=True, check=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.stories.conftest import NewWorld
-from tests.stories.world import GOOD, World
+from tests.stories.world import GOOD, Issue, World
 
 NO_SECRETS = """#!/bin/sh
 while read -r old new ref; do
@@ -32,15 +32,21 @@ def test_a_push_that_is_refused_once(new_world: NewWorld, database: str) -> None
     assert GOOD.keys() <= {file["filename"] for file in world.sees(f"/pulls/{issue.number + 1}/files")}
 
 
-@pytest.mark.slow
-def test_an_answer_outlives_a_repository_that_takes_no_pushes(new_world: NewWorld, database: str) -> None:
-    """A person is asked, and however long the help takes (or is not enough), what was paid for is there."""
-    world = new_world(database)
+def has_asked_for_help(world: World) -> Issue:
+    """A run whose agent has answered, in a repository that takes no pushes until its faults are removed."""
     answers_pushes(world, 400, times=1000)
     world.start_service()
     world.builder.writes(GOOD)
     issue = world.opens_spec("Add a health check")
     world.waits("the run to ask for help", lambda: "run_parked" in world.kinds(issue), seconds=120)
+    return issue
+
+
+@pytest.mark.slow
+def test_an_answer_outlives_a_repository_that_takes_no_pushes(new_world: NewWorld, database: str) -> None:
+    """A person is asked, and however long the help takes (or is not enough), what was paid for is there."""
+    world = new_world(database)
+    issue = has_asked_for_help(world)
     world.comments(issue, "/retry")
     world.waits("it to be tried, and to ask again", lambda: world.kinds(issue).count("run_parked") == 2)
     assert "attempt_finished" not in world.kinds(issue)
@@ -55,11 +61,7 @@ def test_an_answer_outlives_a_repository_that_takes_no_pushes(new_world: NewWorl
 @pytest.mark.slow
 def test_a_run_that_is_cancelled_waits_for_no_push(new_world: NewWorld) -> None:
     world = new_world("sqlite")
-    answers_pushes(world, 400, times=1000)
-    world.start_service()
-    world.builder.writes(GOOD)
-    issue = world.opens_spec("Add a health check")
-    world.waits("the run to ask for help", lambda: "run_parked" in world.kinds(issue), seconds=120)
+    issue = has_asked_for_help(world)
     world.comments(issue, "/cancel")
     world.waits_for_the_end(issue)
     assert world.query("SELECT count(*) FROM reservations WHERE settled_usd IS NULL") == [(0,)]

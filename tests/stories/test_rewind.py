@@ -43,10 +43,7 @@ def test_an_attempt_goes_on_from_a_step_and_its_agent_is_not_paid_again(new_worl
 @pytest.mark.slow
 def test_what_was_rewound_and_is_over_meanwhile_comes_to_its_end(new_world: NewWorld) -> None:
     world = new_world("sqlite")
-    world.builder.writes(GOOD)
-    world.start_service()
-    world.waits_for_gate(world.opens_spec("Add a health check"))
-    world.waits_for_quiet()
+    world.comes_to_its_gate()
     rewound = "status = 'ENQUEUED', queue_name = 'rewound'"
     world.executes(f"UPDATE workflow_status SET {rewound} WHERE workflow_uuid LIKE 'attempt:%'")
     world.waits_for_quiet()

@@ -80,11 +80,7 @@ def test_every_answer_to_a_change_is_lost_once(new_world: NewWorld, undisturbed:
 @pytest.mark.parametrize("kind", ["status", "drop"])
 def test_a_branch_whose_deletion_was_not_answered(new_world: NewWorld, kind: str) -> None:
     world = new_world("sqlite")
-    world.builder.writes(GOOD)
-    world.start_service()
-    issue = world.opens_spec("Add a health check")
-    world.waits_for_gate(issue)
-    world.waits_for_quiet()
+    issue = world.comes_to_its_gate()
     breaks(world, "POST", "/git-receive-pack$", kind=kind)
     branch = world.branch(issue)
     world.approves(issue)
@@ -240,11 +236,7 @@ def test_a_run_that_was_parked_while_github_refused_everything_is_shown_so_after
 @pytest.mark.slow
 def test_a_run_whose_issue_is_gone_is_not_shown_for_ever(new_world: NewWorld) -> None:
     world = new_world("sqlite")
-    world.builder.writes(GOOD)
-    world.start_service()
-    issue = world.opens_spec("Add a health check")
-    world.waits_for_gate(issue)
-    world.waits_for_quiet()
+    issue = world.comes_to_its_gate()
     gone = {"when": "before", "times": None, "status": 410, "message": "This issue was deleted"}
     for method, path in (("POST", "/issues/1/"), ("PATCH", "/issues/(1|comments/)"), ("DELETE", "/issues/1/")):
         breaks(world, method, path, **gone)

@@ -156,6 +156,15 @@ class World:
         self.labels(issue, by=by)
         return issue
 
+    def comes_to_its_gate(self) -> Issue:
+        """A first run, which has nothing left to do but to wait for people."""
+        self.builder.writes(GOOD)
+        self.start_service()
+        issue = self.opens_spec("Add a health check")
+        self.waits_for_gate(issue)
+        self.waits_for_quiet()
+        return issue
+
     def labels(self, issue: Issue, label: str = "spec", by: str = OWNER) -> None:
         self.hub.by(by, "POST", f"/issues/{issue.number}/labels", {"labels": [label]})
 

@@ -1,6 +1,7 @@
 """A real database with a real journal in it, and commits in a real mirror: something to look at, and to tamper with."""
 
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import text
@@ -13,7 +14,9 @@ from bot.domain.rendering.commits import handoff_message
 from bot.domain.run import Run
 from bot.domain.verdicts import Verdict
 from tests.domain.samples import ISSUE, facts, start_facts
+from workflows.claims import Claims
 from workflows.database import Database
+from workflows.effects import Effects
 from workflows.journal import Journal
 from workflows.runtime import connect_client, prepare_system_tables
 from workflows.schema.migrate import migrate
@@ -50,6 +53,21 @@ class Books:
         run = self.journal.run(run_id)
         assert run is not None
         return run
+
+    @property
+    def dbos_schema(self) -> str:
+        """What the names of DBOS's tables begin with."""
+        return "" if self.database.is_sqlite else "dbos."
+
+    def intends_to_push(self, key: str, commit: str) -> None:
+        """Somebody has noted that they are about to push that commit, and is lost before they say what became of it."""
+
+        def dies() -> str:
+            raise KeyboardInterrupt
+
+        claim = Claims(self.database, "lost").take(f"lost:{key}")
+        with suppress(KeyboardInterrupt):
+            Effects(self.database).once(key, "push", dies, find=None, claim=claim, run_id=RUN, intended=commit)
 
     def records(self, entry: Recorded) -> Decision:
         self._moves += 1

@@ -34,16 +34,10 @@ def launched_workshop(launched: Books, tmp_path: Path) -> Iterator[Workshop]:
         yield Workshop(launched, server, tmp_path)
 
 
-def dies() -> str:
-    raise KeyboardInterrupt
-
-
 def pushes(workshop: Workshop, commit: str, ref: AttemptRef = FIRST) -> None:
     """Another machine intends to push that commit for the attempt, and is lost before it can say what became of it."""
     key = f"{push_key(ref.run_id, ref.stage, ref.number)}:{commit}"
-    claim = workshop.claims.take(f"attempt:{ref.key}")
-    with pytest.raises(KeyboardInterrupt):
-        workshop.effects.once(key, "push", dies, find=None, claim=claim, run_id=RUN, intended=commit)
+    workshop.books.intends_to_push(key, commit)
 
 
 def goes_on(workshop: Workshop) -> Handoff:
@@ -131,8 +125,7 @@ def test_a_queued_attempt_that_is_to_stop_has_ended_before_its_turn_comes(
 def test_an_attempt_that_has_had_its_turn_is_not_ended_under_its_agent(launched_workshop: Workshop) -> None:
     workshop = launched_workshop
     workshop.is_to_stop()
-    schema = "" if workshop.books.database.is_sqlite else "dbos."
-    begun = f"UPDATE {schema}workflow_status SET status = 'PENDING' WHERE workflow_uuid LIKE 'attempt:%'"
-    workshop.books.executes(begun)
+    begun = f"UPDATE {workshop.books.dbos_schema}workflow_status SET status = 'PENDING'"
+    workshop.books.executes(f"{begun} WHERE workflow_uuid LIKE 'attempt:%'")
     sweeps(workshop)
     assert workshop.tried.finished is None

@@ -16,9 +16,7 @@ def test_a_move_that_has_changed_nothing_has_failed(books: Books, tmp_path: Path
     """The sweep counts that, and asks a person; what was overtaken by other news has not failed."""
     books.starts()
     here = cast(Services, SimpleNamespace(journal=books.journal))
-    run = books.journal.run(RUN)
-    assert run is not None
-    (move,) = next_moves(run)
+    (move,) = next_moves(books.run())
     with pytest.raises(RuntimeError, match="it has changed nothing"):
         drive._goes_on(here, RUN, move)
     books.tries(commit="c" * 40)

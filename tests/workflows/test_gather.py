@@ -3,8 +3,6 @@
 from types import SimpleNamespace
 from typing import cast
 
-import pytest
-
 from bot.domain.accept import accept
 from bot.domain.decisions import Accepted, Ignored
 from bot.domain.entries import AttemptStarted, HeadMoved, PullRequestOpened
@@ -13,7 +11,6 @@ from bot.domain.facts import Facts
 from tests.domain.samples import BASE, BOT, ONE, PULL, TWO, pull
 from tests.workflows.books import RUN, Books
 from workflows.attempt_keys import push_key, tidying_key
-from workflows.claims import Claims
 from workflows.effects import Effects
 from workflows.gather import gather
 from workflows.services import Services
@@ -26,23 +23,12 @@ def facts_of_a_push(books: Books, head: str) -> Facts:
     repository = SimpleNamespace(pull_request=lambda number: pull(head), branch_head=lambda branch: head)
     github = SimpleNamespace(bot=lambda: BOT, repository=lambda repo: repository)
     services = cast(Services, SimpleNamespace(github=github, effects=Effects(books.database)))
-    return gather(services, PUSHED, books.journal.run(RUN))
-
-
-def is_pushing(books: Books, key: str, commit: str) -> None:
-    """Somebody has noted that they are about to push that commit, and not yet that they have."""
-
-    def dies() -> str:
-        raise KeyboardInterrupt
-
-    claim = Claims(books.database, "test").take("test")
-    with pytest.raises(KeyboardInterrupt):
-        Effects(books.database).once(key, "push", dies, find=None, claim=claim, run_id=RUN, intended=commit)
+    return gather(services, PUSHED, books.run())
 
 
 def is_taken_for_anothers(books: Books, head: str) -> bool:
     """Whether the head counts as moved by somebody else."""
-    decision = accept(books.journal.run(RUN), PUSHED, facts_of_a_push(books, head))
+    decision = accept(books.run(), PUSHED, facts_of_a_push(books, head))
     if isinstance(decision, Ignored):
         return False
     assert isinstance(decision, Accepted)
@@ -56,9 +42,9 @@ def test_what_an_attempt_is_pushing_is_our_own(books: Books) -> None:
     books.records(PullRequestOpened(number=PULL.number, node_id="PR_8"))
     books.records(AttemptStarted(stage="builder", number=2, start_commit=ONE))
     assert is_taken_for_anothers(books, TWO)
-    is_pushing(books, f"{push_key(RUN, 'builder', 1)}:{TWO}", TWO)
+    books.intends_to_push(f"{push_key(RUN, 'builder', 1)}:{TWO}", TWO)
     assert is_taken_for_anothers(books, TWO), "that attempt is over"
-    is_pushing(books, f"{push_key(RUN, 'builder', 2)}:{TWO}", TWO)
+    books.intends_to_push(f"{push_key(RUN, 'builder', 2)}:{TWO}", TWO)
     assert facts_of_a_push(books, TWO).head_is_ours
     assert not is_taken_for_anothers(books, TWO)
     assert is_taken_for_anothers(books, BASE), "somebody was faster"
@@ -69,8 +55,6 @@ def test_what_is_pushed_to_tidy_up_is_our_own(books: Books) -> None:
     books.tries(1, commit=ONE)
     books.records(PullRequestOpened(number=PULL.number, node_id="PR_8"))
     assert is_taken_for_anothers(books, TWO)
-    run = books.journal.run(RUN)
-    assert run is not None
-    is_pushing(books, f"{RUN}:{tidying_key(run)}", TWO)
+    books.intends_to_push(f"{RUN}:{tidying_key(books.run())}", TWO)
     assert not is_taken_for_anothers(books, TWO)
     assert is_taken_for_anothers(books, BASE), "somebody was faster"

@@ -20,8 +20,7 @@ def test_what_was_set_aside_is_settled_once(books: Books) -> None:
     assert spent(books) > 0.25, "that is what it will cost"
     books.ends(1, None, Verdict.fail("tests", "3 of 41 failed"))
     assert spent(books) == 0.25
-    run, end = books.journal.run(RUN), books.journal.records(RUN)[-1].entry
-    assert run is not None
+    run, end = books.run(), books.journal.records(RUN)[-1].entry
     assert isinstance(end, AttemptFinished)
     with books.database.write() as connection:
         budgets.settle(connection, run, end)
@@ -33,8 +32,7 @@ def test_an_attempt_for_which_nothing_was_set_aside_settles_nothing(books: Books
     books.starts()
     assert isinstance(books.journal.claim_next_move(RUN, "a driver"), StartAttempt)
     before = spent(books)
-    run = books.journal.run(RUN)
-    assert run is not None
+    run = books.run()
     other = AttemptFinished.model_validate({"stage": "builder", "number": 2, "status": "ok", "cost_usd": 0.5})
     with books.database.write() as connection:
         budgets.settle(connection, run, other)

@@ -33,7 +33,7 @@ def stops(books: Books) -> None:
 
 
 def table(books: Books, name: str) -> str:
-    return name if books.database.is_sqlite else f"dbos.{name}"
+    return books.dbos_schema + name
 
 
 def is_executed(books: Books) -> None:

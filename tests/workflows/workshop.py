@@ -66,9 +66,7 @@ class Workshop:
 
     @property
     def run(self) -> Run:
-        found = self.books.journal.run(RUN)
-        assert found is not None
-        return found
+        return self.books.run()
 
     @property
     def tried(self) -> Attempt:

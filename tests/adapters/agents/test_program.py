@@ -9,9 +9,9 @@ import pytest
 
 from bot.adapters.agents import AGENTS, agent
 from bot.adapters.agents.contract import Ending, Reported
-from bot.domain.agents import AgentRequest, AgentStatus, Finding
+from bot.domain.agents import AgentStatus, Finding
 from bot.domain.errors import UserError
-from bot.domain.refs import AttemptRef, IssueRef, RepoRef
+from tests.support.agent_requests import agent_request
 
 
 @pytest.fixture
@@ -131,16 +131,7 @@ def test_an_end_from_outside_counts_more_than_the_answer(
 
 @pytest.mark.parametrize("argv", [None, "make all", (), ("",)])
 def test_command_needs_a_list(tmp_path: Path, argv: Any) -> None:
-    request = AgentRequest(
-        attempt=AttemptRef(run_id="acme--tally--7", stage="build", number=1),
-        issue=IssueRef(repo=RepoRef(owner="acme", name="tally"), number=7),
-        title="t",
-        role="builder",
-        agent="command",
-        prompt="p",
-        workspace=str(tmp_path),
-        settings={} if argv is None else {"argv": argv},
-    )
+    request = agent_request(workspace=str(tmp_path), settings={} if argv is None else {"argv": argv})
     with pytest.raises(UserError, match="`argv`"):
         agent("command").launch(request, tmp_path)
 
