@@ -19,7 +19,7 @@ def delays(give_up_after: float = _GIVE_UP_AFTER) -> Iterator[float]:
     """Seconds to wait before each new try, growing, with jitter; ends when `give_up_after` seconds are spent."""
     spent, delay = 0.0, _FIRST
     while spent < give_up_after:
-        wait = delay * random.uniform(0.5, 1.0)
+        wait = min(delay * random.uniform(0.5, 1.0), give_up_after - spent)
         yield wait
         spent += wait
         delay = min(delay * 2, _LONGEST)

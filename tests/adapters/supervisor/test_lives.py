@@ -12,7 +12,7 @@ from bot.adapters.supervisor import files, lives
 from bot.adapters.supervisor.beat import ALONE, BEAT, Silence
 from bot.adapters.supervisor.supervisors import Supervisors
 from bot.domain.agents import AgentStatus
-from tests.adapters.supervisor.attempts import Attempts, until
+from tests.adapters.supervisor.attempts import Attempts, gone, until
 
 LEFT = {name: f"of the first: {name}" for name in (*lives._LEFT, files.LAUNCH, files.RESULT)}
 
@@ -73,7 +73,8 @@ def test_without_a_worker_an_agent_is_stopped_and_says_why_and_what_it_cost(atte
     assert (result.status, result.cost_usd) == (AgentStatus.INTERRUPTED, 0.5)
     assert result.detail == "no worker of this machine has been seen for 1 seconds"
     assert (attempts.directory() / files.UNASKED).exists()
-    assert not attempts.left_over()
+    assert gone(attempts.pid_of(files.AGENT))
+    until(lambda: not attempts.left_over())  # its supervisor ends after it has said so
 
 
 @pytest.mark.parametrize("patience", [None, 1.0], ids=["for ever", "of workers that show no beat"])
